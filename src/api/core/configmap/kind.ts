@@ -1,0 +1,19 @@
+import type { Kind } from '../../kind.ts'
+import { type ConfigMap, configMapSchema } from './schema.ts'
+
+export const configMapKind: Kind<ConfigMap> = {
+  group: '',
+  version: 'v1',
+  kind: 'ConfigMap',
+  plural: 'configmaps',
+  singular: 'configmap',
+  shortNames: ['cm'],
+  categories: [],
+  namespaced: true,
+  schema: configMapSchema,
+  columns: [],
+  subresources: new Set([]),
+  selectableFields: [],
+  setDefaults: (object) => object,
+  validate: () => [],
+}

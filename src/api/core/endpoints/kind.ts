@@ -1,0 +1,19 @@
+import type { Kind } from '../../kind.ts'
+import { type Endpoints, endpointsSchema } from './schema.ts'
+
+export const endpointsKind: Kind<Endpoints> = {
+  group: '',
+  version: 'v1',
+  kind: 'Endpoints',
+  plural: 'endpoints',
+  singular: 'endpoints',
+  shortNames: ['ep'],
+  categories: [],
+  namespaced: true,
+  schema: endpointsSchema,
+  columns: [],
+  subresources: new Set([]),
+  selectableFields: [],
+  setDefaults: (object) => object,
+  validate: () => [],
+}

@@ -1,0 +1,19 @@
+import type { Kind } from '../../kind.ts'
+import { type EndpointSlice, endpointSliceSchema } from './schema.ts'
+
+export const endpointSliceKind: Kind<EndpointSlice> = {
+  group: 'discovery.k8s.io',
+  version: 'v1',
+  kind: 'EndpointSlice',
+  plural: 'endpointslices',
+  singular: 'endpointslice',
+  shortNames: [],
+  categories: [],
+  namespaced: true,
+  schema: endpointSliceSchema,
+  columns: [],
+  subresources: new Set([]),
+  selectableFields: [],
+  setDefaults: (object) => object,
+  validate: () => [],
+}

@@ -1,0 +1,22 @@
+import { always, type Infer, list, object, optional, string } from '../../../schema/index.ts'
+import { conditionSchema } from '../../meta/condition.ts'
+import { objectMetaSchema } from '../../meta/object-meta.ts'
+import { typeMeta } from '../../meta/type-meta.ts'
+
+export const serviceCIDRSpecSchema = object('ServiceCIDRSpec', {
+  cidrs: optional(1, list(string(), { type: 'atomic' })),
+})
+export type ServiceCIDRSpec = Infer<typeof serviceCIDRSpecSchema>
+
+export const serviceCIDRStatusSchema = object('ServiceCIDRStatus', {
+  conditions: optional(1, list(conditionSchema, { type: 'map', keys: ['type'], mergeKey: 'type', patch: 'merge' })),
+})
+export type ServiceCIDRStatus = Infer<typeof serviceCIDRStatusSchema>
+
+export const serviceCIDRSchema = object('ServiceCIDR', {
+  ...typeMeta,
+  metadata: always(1, objectMetaSchema),
+  spec: always(2, serviceCIDRSpecSchema),
+  status: optional(3, serviceCIDRStatusSchema),
+})
+export type ServiceCIDR = Infer<typeof serviceCIDRSchema>

@@ -1,0 +1,5 @@
+export { type Backoff, type BackoffOptions, createBackoff } from './backoff.ts'
+export { type Clock, realClock, sleep, type Timer } from './clock.ts'
+export { aborted, type Component, type Running } from './component.ts'
+export { errorCode, errorMessage, UserError } from './errors.ts'
+export { createLogger, type LogFields, type Logger, type LogLevel, silentLogger } from './logger.ts'

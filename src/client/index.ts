@@ -1,0 +1,17 @@
+export type { ApiAnswer, ApiPort, ApiRequest, RawWatchEvent, UserInfo, Verb } from './api-port.ts'
+export {
+  type Client,
+  ConnectionError,
+  type DeleteOptions,
+  type ListOptions,
+  type NewObject,
+  type ObjectList,
+  type ObjectRef,
+  type Patch,
+  type ReadOptions,
+  type Selection,
+  type SubresourceWriteOptions,
+  type WatchEvent,
+  type WatchOptions,
+  type WriteOptions,
+} from './client.ts'

@@ -1,0 +1,15 @@
+export {
+  type ChangeBatch,
+  CompactedError,
+  type Condition,
+  type Entry,
+  type RangeQuery,
+  type RangeResult,
+  type Revision,
+  type Store,
+  type StoreChange,
+  TooSlowError,
+  type Transaction,
+  type TransactionResult,
+  type Write,
+} from './store.ts'
