@@ -19,8 +19,10 @@ export interface Client {
   /** Replaces; with a `metadata.resourceVersion` only that version, else `Conflict`. */
   update<T extends KubeObject>(kind: Kind<T>, object: T, options?: SubresourceWriteOptions): Promise<T>
   patch<T extends KubeObject>(kind: Kind<T>, ref: ObjectRef, patch: Patch, options?: SubresourceWriteOptions): Promise<T>
-  /** Resolves with the object as it was, or as it is while finalizers or a grace period hold it. */
-  delete<T extends KubeObject>(kind: Kind<T>, ref: ObjectRef, options?: DeleteOptions): Promise<T>
+  /** Resolves with the object when the server sends it, as it does while finalizers or a grace period hold it; else undefined. */
+  delete<T extends KubeObject>(kind: Kind<T>, ref: ObjectRef, options?: DeleteOptions): Promise<T | undefined>
+  /** Posts to a subresource, such as `binding`, `eviction` or `token`; resolves with what the server answers. */
+  createSubresource(kind: Kind, ref: ObjectRef, request: SubresourceRequest): Promise<unknown>
 }
 
 export interface ObjectRef {
@@ -75,7 +77,13 @@ export interface WriteOptions extends ReadOptions {
 }
 
 export interface SubresourceWriteOptions extends WriteOptions {
-  readonly subresource?: 'status' | 'scale'
+  /** `finalize` is a Namespace's. */
+  readonly subresource?: 'status' | 'scale' | 'finalize'
+}
+
+export interface SubresourceRequest extends WriteOptions {
+  readonly subresource: 'binding' | 'eviction' | 'token'
+  readonly body: unknown
 }
 
 export type Patch =

@@ -10,8 +10,10 @@ export {
   type Patch,
   type ReadOptions,
   type Selection,
+  type SubresourceRequest,
   type SubresourceWriteOptions,
   type WatchEvent,
   type WatchOptions,
   type WriteOptions,
 } from './client.ts'
+export { createInProcessClient, type InProcessClientOptions } from './in-process.ts'

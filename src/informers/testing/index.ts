@@ -1,0 +1,1 @@
+export { type FakeInformer, type FakeInformerOptions, fakeInformer } from './fake-informer.ts'
