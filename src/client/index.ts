@@ -16,4 +16,5 @@ export {
   type WatchOptions,
   type WriteOptions,
 } from './client.ts'
+export { createEventRecorder, type EventRecorder, type EventRecorderOptions, type EventText } from './events.ts'
 export { createInProcessClient, type InProcessClientOptions } from './in-process.ts'
