@@ -1,3 +1,4 @@
+export { duplicateFields } from './duplicate-fields.ts'
 export type {
   EmbedNode,
   Field,
@@ -37,3 +38,4 @@ export {
   string,
   time,
 } from './schema.ts'
+export { checkStructure, type StructureError, type StructureOptions, type StructureResult } from './structure.ts'

@@ -3,6 +3,8 @@
  * the patch merge keys, the protobuf field numbers and the OpenAPI document.
  */
 
+import { isPointer } from './pointers.ts'
+
 /** A definition of the JSON values of type `T`; `node` is what the run-time readers walk. */
 export interface Schema<T> {
   readonly node: Node
@@ -69,6 +71,10 @@ export interface FieldNode {
   readonly node: Node
   /** Must be present on the wire. */
   readonly required: boolean
+  /** Present in every stored object: `required`, or filled in (`always`). */
+  readonly present: boolean
+  /** The zero value differs from "not set" (a pointer in Go); elsewhere in optional fields it is the same and is dropped. */
+  readonly pointer: boolean
   readonly doc?: string
 }
 
@@ -180,7 +186,7 @@ export const object = <F extends Fields>(name: string, fields: F, options: Objec
   node: {
     kind: 'object',
     name,
-    fields: Object.fromEntries(Object.entries(fields).map(([key, field]) => [key, fieldNode(field)])),
+    fields: Object.fromEntries(Object.entries(fields).map(([key, field]) => [key, fieldNode(field, isPointer(name, key))])),
     embeds: [],
     open: options.open ?? false,
     patch: options.patch,
@@ -204,9 +210,11 @@ export const embed = <A, B>(base: ObjectSchema<A>, number: number, embedded: Obj
   }
 }
 
-const fieldNode = (field: Field<unknown, 'optional' | 'present'>): FieldNode => ({
+const fieldNode = (field: Field<unknown, 'optional' | 'present'>, pointer: boolean): FieldNode => ({
   number: field.number,
   node: field.schema.node,
   required: field.required,
+  present: field.presence === 'present',
+  pointer,
   doc: field.doc,
 })
