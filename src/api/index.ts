@@ -203,6 +203,7 @@ export type {
 export type { LocalObjectReference, ObjectReference, SecretReference, TypedLocalObjectReference } from './core/reference.ts'
 export { secretKind } from './core/secret/kind.ts'
 export type { Secret } from './core/secret/schema.ts'
+export { DEFAULT_CLIENT_IP_TIMEOUT_SECONDS } from './core/service/defaults.ts'
 export { serviceKind } from './core/service/kind.ts'
 export type {
   ClientIPConfig,
@@ -215,6 +216,7 @@ export type {
   ServiceStatus,
   SessionAffinityConfig,
 } from './core/service/schema.ts'
+export { CLUSTER_IP_NONE, isExternallyAccessible, isHeadless, needsHealthCheckNodePort } from './core/service/traits.ts'
 export { serviceAccountKind } from './core/serviceaccount/kind.ts'
 export type { ServiceAccount } from './core/serviceaccount/schema.ts'
 export { endpointSliceKind } from './discovery/endpointslice/kind.ts'
@@ -245,6 +247,7 @@ export {
   type StatusReason,
   type Subject,
 } from './errors.ts'
+export { ageOf, humanDuration } from './human-duration.ts'
 export {
   apiVersionOf,
   type Column,
@@ -257,9 +260,35 @@ export {
   type Subresource,
 } from './kind.ts'
 export type { Condition } from './meta/condition.ts'
+export { addressErrors, cidrErrors, specialAddressErrors } from './meta/ip-fields.ts'
 export type { LabelSelector, LabelSelectorRequirement } from './meta/label-selector.ts'
+export { validateAnnotations, validateLabels } from './meta/labels.ts'
+export { generateNameErrors, type NameRule, nameErrors } from './meta/name-rule.ts'
+export {
+  configKeyErrors,
+  dns1035LabelErrors,
+  dns1123LabelErrors,
+  dns1123SubdomainErrors,
+  envVarNameErrors,
+  fullyQualifiedDomainNameErrors,
+  labelValueErrors,
+  portNameErrors,
+  portNumberErrors,
+  portNumberOrNameErrors,
+  qualifiedNameErrors,
+  wildcardSubdomainErrors,
+} from './meta/names.ts'
 export type { ListMeta, ManagedFieldsEntry, ObjectMeta, OwnerReference } from './meta/object-meta.ts'
+export { type ObjectMetaRules, validateObjectMeta, validateObjectMetaUpdate } from './meta/object-meta-validation.ts'
 export type { DeleteOptions, Preconditions } from './meta/options.ts'
+export {
+  formatLabelSelector,
+  isEmptySelector,
+  type Labels,
+  labelsMatch,
+  selectorMatches,
+  validateLabelSelector,
+} from './meta/selector.ts'
 export type { Status, StatusCause, StatusDetails } from './meta/status.ts'
 export { ingressKind } from './networking/ingress/kind.ts'
 export type {
@@ -283,4 +312,6 @@ export { ipAddressKind } from './networking/ipaddress/kind.ts'
 export type { IPAddress, IPAddressSpec, ParentReference } from './networking/ipaddress/schema.ts'
 export { serviceCIDRKind } from './networking/servicecidr/kind.ts'
 export type { ServiceCIDR, ServiceCIDRSpec, ServiceCIDRStatus } from './networking/servicecidr/schema.ts'
+export { PROBLEM_LIMIT, Problems } from './problems.ts'
+export { sameValue } from './same-value.ts'
 export { scheme } from './scheme.ts'

@@ -1,4 +1,5 @@
 import type { Schema } from '../schema/index.ts'
+import type { NameRule } from './meta/name-rule.ts'
 import type { ObjectMeta } from './meta/object-meta.ts'
 
 /** What every API object has. */
@@ -48,7 +49,10 @@ export interface Kind<T extends KubeObject = KubeObject> {
   readonly shortNames: readonly string[]
   readonly categories: readonly string[]
   readonly namespaced: boolean
+  /** How its objects may be named. */
+  readonly nameRule: NameRule
   readonly schema: Schema<T>
+  /** With the name first, as `kubectl get` prints them. */
   readonly columns: readonly Column<T>[]
   readonly subresources: ReadonlySet<Subresource>
   /** Extra field selectors beside metadata.name and metadata.namespace. */

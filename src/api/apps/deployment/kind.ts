@@ -10,6 +10,7 @@ export const deploymentKind: Kind<Deployment> = {
   shortNames: ['deploy'],
   categories: ['all'],
   namespaced: true,
+  nameRule: 'dns1123Subdomain',
   schema: deploymentSchema,
   columns: [],
   subresources: new Set(['status', 'scale']),

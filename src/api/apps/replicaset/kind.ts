@@ -10,6 +10,7 @@ export const replicaSetKind: Kind<ReplicaSet> = {
   shortNames: ['rs'],
   categories: ['all'],
   namespaced: true,
+  nameRule: 'dns1123Subdomain',
   schema: replicaSetSchema,
   columns: [],
   subresources: new Set(['status', 'scale']),

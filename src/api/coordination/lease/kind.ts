@@ -10,6 +10,7 @@ export const leaseKind: Kind<Lease> = {
   shortNames: [],
   categories: [],
   namespaced: true,
+  nameRule: 'dns1123Subdomain',
   schema: leaseSchema,
   columns: [],
   subresources: new Set([]),

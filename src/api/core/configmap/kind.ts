@@ -10,6 +10,7 @@ export const configMapKind: Kind<ConfigMap> = {
   shortNames: ['cm'],
   categories: [],
   namespaced: true,
+  nameRule: 'dns1123Subdomain',
   schema: configMapSchema,
   columns: [],
   subresources: new Set([]),

@@ -10,6 +10,7 @@ export const endpointsKind: Kind<Endpoints> = {
   shortNames: ['ep'],
   categories: [],
   namespaced: true,
+  nameRule: 'dns1123Subdomain',
   schema: endpointsSchema,
   columns: [],
   subresources: new Set([]),

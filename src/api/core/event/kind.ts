@@ -10,6 +10,7 @@ export const eventKind: Kind<Event> = {
   shortNames: ['ev'],
   categories: [],
   namespaced: true,
+  nameRule: 'pathSegment',
   schema: eventSchema,
   columns: [],
   subresources: new Set([]),

@@ -10,6 +10,7 @@ export const namespaceKind: Kind<Namespace> = {
   shortNames: ['ns'],
   categories: [],
   namespaced: false,
+  nameRule: 'dns1123Label',
   schema: namespaceSchema,
   columns: [],
   subresources: new Set(['status', 'finalize']),

@@ -10,6 +10,7 @@ export const nodeKind: Kind<Node> = {
   shortNames: ['no'],
   categories: [],
   namespaced: false,
+  nameRule: 'dns1123Subdomain',
   schema: nodeSchema,
   columns: [],
   subresources: new Set(['status']),

@@ -10,6 +10,7 @@ export const podKind: Kind<Pod> = {
   shortNames: ['po'],
   categories: ['all'],
   namespaced: true,
+  nameRule: 'dns1123Subdomain',
   schema: podSchema,
   columns: [],
   subresources: new Set(['status', 'log', 'exec']),

@@ -10,6 +10,7 @@ export const secretKind: Kind<Secret> = {
   shortNames: [],
   categories: [],
   namespaced: true,
+  nameRule: 'dns1123Subdomain',
   schema: secretSchema,
   columns: [],
   subresources: new Set([]),

@@ -1,5 +1,9 @@
 import type { Kind } from '../../kind.ts'
+import { serviceColumns } from './columns.ts'
+import { setServiceDefaults } from './defaults.ts'
 import { type Service, serviceSchema } from './schema.ts'
+import { validateService } from './validation.ts'
+import { serviceWarnings } from './warnings.ts'
 
 export const serviceKind: Kind<Service> = {
   group: '',
@@ -10,10 +14,15 @@ export const serviceKind: Kind<Service> = {
   shortNames: ['svc'],
   categories: ['all'],
   namespaced: true,
+  nameRule: 'dns1035Label',
   schema: serviceSchema,
-  columns: [],
+  columns: serviceColumns,
   subresources: new Set(['status']),
-  selectableFields: [],
-  setDefaults: (object) => object,
-  validate: () => [],
+  selectableFields: [
+    { path: 'spec.clusterIP', read: ({ spec }) => spec.clusterIP ?? '' },
+    { path: 'spec.type', read: ({ spec }) => spec.type ?? '' },
+  ],
+  setDefaults: setServiceDefaults,
+  validate: validateService,
+  warnings: serviceWarnings,
 }

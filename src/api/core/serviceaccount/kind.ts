@@ -10,6 +10,7 @@ export const serviceAccountKind: Kind<ServiceAccount> = {
   shortNames: ['sa'],
   categories: [],
   namespaced: true,
+  nameRule: 'dns1123Subdomain',
   schema: serviceAccountSchema,
   columns: [],
   subresources: new Set([]),

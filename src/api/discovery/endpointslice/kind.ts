@@ -10,6 +10,7 @@ export const endpointSliceKind: Kind<EndpointSlice> = {
   shortNames: [],
   categories: [],
   namespaced: true,
+  nameRule: 'dns1123Subdomain',
   schema: endpointSliceSchema,
   columns: [],
   subresources: new Set([]),

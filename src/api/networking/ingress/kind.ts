@@ -10,6 +10,7 @@ export const ingressKind: Kind<Ingress> = {
   shortNames: ['ing'],
   categories: [],
   namespaced: true,
+  nameRule: 'dns1123Subdomain',
   schema: ingressSchema,
   columns: [],
   subresources: new Set(['status']),

@@ -10,6 +10,7 @@ export const ingressClassKind: Kind<IngressClass> = {
   shortNames: [],
   categories: [],
   namespaced: false,
+  nameRule: 'dns1123Subdomain',
   schema: ingressClassSchema,
   columns: [],
   subresources: new Set([]),

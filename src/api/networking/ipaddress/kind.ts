@@ -10,6 +10,7 @@ export const ipAddressKind: Kind<IPAddress> = {
   shortNames: ['ip'],
   categories: [],
   namespaced: false,
+  nameRule: 'ipAddress',
   schema: ipAddressSchema,
   columns: [],
   subresources: new Set([]),

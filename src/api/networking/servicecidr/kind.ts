@@ -10,6 +10,7 @@ export const serviceCIDRKind: Kind<ServiceCIDR> = {
   shortNames: [],
   categories: [],
   namespaced: false,
+  nameRule: 'dns1123Subdomain',
   schema: serviceCIDRSchema,
   columns: [],
   subresources: new Set(['status']),
