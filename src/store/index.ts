@@ -1,3 +1,4 @@
+export { type LmdbStoreOptions, openLmdbStore } from './lmdb/index.ts'
 export {
   type ChangeBatch,
   CompactedError,
@@ -12,4 +13,5 @@ export {
   type Transaction,
   type TransactionResult,
   type Write,
+  WriteFailedError,
 } from './store.ts'

@@ -91,3 +91,14 @@ export class CompactedError extends Error {
 export class TooSlowError extends Error {
   override readonly name = 'TooSlowError'
 }
+
+/** A write could not be made durable: nothing of it is stored, earlier data is intact, and reads go on. */
+export class WriteFailedError extends Error {
+  override readonly name = 'WriteFailedError'
+  /** `full`: no space on the disk. */
+  readonly reason: 'full' | 'failed'
+  constructor(reason: 'full' | 'failed', message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.reason = reason
+  }
+}
