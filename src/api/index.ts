@@ -9,30 +9,38 @@ export type {
 } from './apps/deployment/schema.ts'
 export { replicaSetKind } from './apps/replicaset/kind.ts'
 export type { ReplicaSet, ReplicaSetCondition, ReplicaSetSpec, ReplicaSetStatus } from './apps/replicaset/schema.ts'
-export type { SelfSubjectReview, SelfSubjectReviewStatus, UserInfo } from './authentication/selfsubjectreview/schema.ts'
-export type {
-  BoundObjectReference,
-  TokenRequest,
-  TokenRequestSpec,
-  TokenRequestStatus,
+export {
+  type SelfSubjectReview,
+  type SelfSubjectReviewStatus,
+  selfSubjectReviewSchema,
+  type UserInfo,
+} from './authentication/selfsubjectreview/schema.ts'
+export {
+  type BoundObjectReference,
+  type TokenRequest,
+  type TokenRequestSpec,
+  type TokenRequestStatus,
+  tokenRequestSchema,
 } from './authentication/tokenreview/schema.ts'
-export type {
-  FieldSelectorAttributes,
-  LabelSelectorAttributes,
-  NonResourceAttributes,
-  ResourceAttributes,
-  SelfSubjectAccessReview,
-  SelfSubjectAccessReviewSpec,
-  SubjectAccessReviewStatus,
+export {
+  type FieldSelectorAttributes,
+  type LabelSelectorAttributes,
+  type NonResourceAttributes,
+  type ResourceAttributes,
+  type SelfSubjectAccessReview,
+  type SelfSubjectAccessReviewSpec,
+  type SubjectAccessReviewStatus,
+  selfSubjectAccessReviewSchema,
 } from './authorization/selfsubjectaccessreview/schema.ts'
-export type {
-  NonResourceRule,
-  ResourceRule,
-  SelfSubjectRulesReview,
-  SelfSubjectRulesReviewSpec,
-  SubjectRulesReviewStatus,
+export {
+  type NonResourceRule,
+  type ResourceRule,
+  type SelfSubjectRulesReview,
+  type SelfSubjectRulesReviewSpec,
+  type SubjectRulesReviewStatus,
+  selfSubjectRulesReviewSchema,
 } from './authorization/selfsubjectrulesreview/schema.ts'
-export type { Scale, ScaleSpec, ScaleStatus } from './autoscaling/scale/schema.ts'
+export { type Scale, type ScaleSpec, type ScaleStatus, scaleSchema } from './autoscaling/scale/schema.ts'
 export { leaseKind } from './coordination/lease/kind.ts'
 export type { Lease, LeaseSpec } from './coordination/lease/schema.ts'
 export { configMapKind } from './core/configmap/kind.ts'
@@ -261,7 +269,7 @@ export {
 } from './kind.ts'
 export type { Condition } from './meta/condition.ts'
 export { addressErrors, cidrErrors, specialAddressErrors } from './meta/ip-fields.ts'
-export type { LabelSelector, LabelSelectorRequirement } from './meta/label-selector.ts'
+export { type LabelSelector, type LabelSelectorRequirement, labelSelectorSchema } from './meta/label-selector.ts'
 export { validateAnnotations, validateLabels } from './meta/labels.ts'
 export { generateNameErrors, type NameRule, nameErrors } from './meta/name-rule.ts'
 export {
@@ -278,9 +286,16 @@ export {
   qualifiedNameErrors,
   wildcardSubdomainErrors,
 } from './meta/names.ts'
-export type { ListMeta, ManagedFieldsEntry, ObjectMeta, OwnerReference } from './meta/object-meta.ts'
+export {
+  type ListMeta,
+  listMetaSchema,
+  type ManagedFieldsEntry,
+  type ObjectMeta,
+  type OwnerReference,
+  objectMetaSchema,
+} from './meta/object-meta.ts'
 export { type ObjectMetaRules, validateObjectMeta, validateObjectMetaUpdate } from './meta/object-meta-validation.ts'
-export type { DeleteOptions, Preconditions } from './meta/options.ts'
+export { type DeleteOptions, deleteOptionsSchema, type Preconditions } from './meta/options.ts'
 export {
   formatLabelSelector,
   isEmptySelector,
@@ -289,7 +304,7 @@ export {
   selectorMatches,
   validateLabelSelector,
 } from './meta/selector.ts'
-export type { Status, StatusCause, StatusDetails } from './meta/status.ts'
+export { type Status, type StatusCause, type StatusDetails, statusSchema } from './meta/status.ts'
 export { ingressKind } from './networking/ingress/kind.ts'
 export type {
   HTTPIngressPath,

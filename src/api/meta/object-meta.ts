@@ -9,6 +9,7 @@ import {
   object,
   optional,
   required,
+  type Schema,
   string,
   time,
 } from '../../schema/index.ts'
@@ -56,6 +57,9 @@ export const objectMetaSchema = object('ObjectMeta', {
   managedFields: optional(17, list(managedFieldsEntrySchema, { type: 'atomic' })),
 })
 export type ObjectMeta = Infer<typeof objectMetaSchema>
+
+/** The metadata of a template: the same on the wire, but it has no name until it becomes an object. */
+export const templateMetaSchema: Schema<Partial<ObjectMeta>> = objectMetaSchema
 
 export const listMetaSchema = object('ListMeta', {
   selfLink: optional(1, string()),

@@ -14,7 +14,7 @@ import {
   required,
   string,
 } from '../../../schema/index.ts'
-import { objectMetaSchema } from '../../meta/object-meta.ts'
+import { templateMetaSchema } from '../../meta/object-meta.ts'
 import { localObjectReferenceSchema } from '../reference.ts'
 import { affinitySchema, tolerationSchema, topologySpreadConstraintSchema } from './affinity.ts'
 import { containerSchema, ephemeralContainerSchema, resourceRequirementsSchema } from './container.ts'
@@ -123,7 +123,7 @@ export const podSpecSchema = object('PodSpec', {
 export type PodSpec = Infer<typeof podSpecSchema>
 
 export const podTemplateSpecSchema = object('PodTemplateSpec', {
-  metadata: optional(1, objectMetaSchema),
+  metadata: optional(1, templateMetaSchema),
   spec: always(2, podSpecSchema),
 })
 export type PodTemplateSpec = Infer<typeof podTemplateSpecSchema>

@@ -1,0 +1,7 @@
+export { Builder, DEFAULT_CREATED, DEFAULT_NAMESPACE, storedMetadata } from './builder.ts'
+export { NamespaceBuilder, NodeBuilder, namespace, node } from './cluster-objects.ts'
+export { EndpointSliceBuilder, endpointSlice } from './endpoint-slice.ts'
+export { IngressBuilder, ingress } from './ingress.ts'
+export { PodBuilder, pod } from './pod.ts'
+export { ServiceBuilder, service } from './service.ts'
+export { DeploymentBuilder, deployment, ReplicaSetBuilder, replicaSet } from './workload.ts'
