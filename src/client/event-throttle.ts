@@ -7,7 +7,7 @@ export interface EventThrottle {
   admit(
     about: ObjectReference,
     what: { readonly type: string; readonly reason: string; readonly message: string },
-  ): string | undefined
+  ): Admitted | undefined
 }
 
 /** `identity` is the same for Events that become one: the message, unless too many differ only in it. */
@@ -46,9 +46,8 @@ export const createEventThrottle = (clock: Clock): EventThrottle => {
     admit({ kind, namespace, name, uid }, { type, reason, message }) {
       const object = [kind, namespace, name, uid]
       if (!hasBudget(JSON.stringify(object))) return undefined
-      return isOneOfMany(JSON.stringify([...object, type, reason]), message)
-        ? `(combined from similar events): ${message}`
-        : message
+      const combined = isOneOfMany(JSON.stringify([...object, type, reason]), message)
+      return combined ? { message: `${COMBINED}: ${message}`, identity: COMBINED } : { message, identity: message }
     },
   }
 }

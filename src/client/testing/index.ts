@@ -1,0 +1,1 @@
+export { type FakeApi, type FakeApiOptions, fakeApi } from './fake-api.ts'
