@@ -209,6 +209,7 @@ export type {
   VsphereVirtualDiskVolumeSource,
 } from './core/pod/volume-source.ts'
 export type { LocalObjectReference, ObjectReference, SecretReference, TypedLocalObjectReference } from './core/reference.ts'
+export { objectReferenceSchema } from './core/reference.ts'
 export { secretKind } from './core/secret/kind.ts'
 export type { Secret } from './core/secret/schema.ts'
 export { DEFAULT_CLIENT_IP_TIMEOUT_SECONDS } from './core/service/defaults.ts'

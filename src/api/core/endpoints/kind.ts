@@ -1,4 +1,5 @@
 import type { Kind } from '../../kind.ts'
+import { endpointsColumns } from './columns.ts'
 import { type Endpoints, endpointsSchema } from './schema.ts'
 
 export const endpointsKind: Kind<Endpoints> = {
@@ -12,7 +13,7 @@ export const endpointsKind: Kind<Endpoints> = {
   namespaced: true,
   nameRule: 'dns1123Subdomain',
   schema: endpointsSchema,
-  columns: [],
+  columns: endpointsColumns,
   subresources: new Set([]),
   selectableFields: [],
   setDefaults: (object) => object,

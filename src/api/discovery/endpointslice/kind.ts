@@ -1,4 +1,5 @@
 import type { Kind } from '../../kind.ts'
+import { endpointSliceColumns } from './columns.ts'
 import { type EndpointSlice, endpointSliceSchema } from './schema.ts'
 
 export const endpointSliceKind: Kind<EndpointSlice> = {
@@ -12,7 +13,7 @@ export const endpointSliceKind: Kind<EndpointSlice> = {
   namespaced: true,
   nameRule: 'dns1123Subdomain',
   schema: endpointSliceSchema,
-  columns: [],
+  columns: endpointSliceColumns,
   subresources: new Set([]),
   selectableFields: [],
   setDefaults: (object) => object,

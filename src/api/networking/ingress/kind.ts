@@ -1,4 +1,5 @@
 import type { Kind } from '../../kind.ts'
+import { ingressColumns } from './columns.ts'
 import { type Ingress, ingressSchema } from './schema.ts'
 
 export const ingressKind: Kind<Ingress> = {
@@ -12,7 +13,7 @@ export const ingressKind: Kind<Ingress> = {
   namespaced: true,
   nameRule: 'dns1123Subdomain',
   schema: ingressSchema,
-  columns: [],
+  columns: ingressColumns,
   subresources: new Set(['status']),
   selectableFields: [],
   setDefaults: (object) => object,
