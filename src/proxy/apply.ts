@@ -1,0 +1,192 @@
+import type { Forwarding, NodeView } from '../model/index.ts'
+import type { Backend, FrontendStatus } from './backend.ts'
+import { type Claims, createClaims } from './claims.ts'
+import type { Batch } from './controller.ts'
+import { type Desired, desired } from './desired.ts'
+import { diff } from './diff.ts'
+import { aboutService, type EventRecorder } from './events.ts'
+import type { ServiceHealthServers } from './health/service-health.ts'
+import { type SnapshotSource, snapshot } from './snapshot.ts'
+
+export interface ApplyDeps {
+  readonly source: SnapshotSource
+  /** `namespace/name` of every Service, for batches that concern all. */
+  readonly allKeys: () => readonly string[]
+  readonly node: () => NodeView
+  readonly backend: Backend
+  readonly health: ServiceHealthServers
+  readonly recorder: EventRecorder | undefined
+  /** Gives other work of the process a turn. */
+  readonly breathe: () => Promise<void>
+}
+
+export interface SyncReport {
+  readonly full: boolean
+  readonly services: number
+  readonly set: readonly Forwarding[]
+  readonly deleted: readonly string[]
+}
+
+/** What the proxy knows: what each Service wants, who has which frontend, and what the backend carries. */
+export interface Applier {
+  reconcile(batch: Batch): Promise<SyncReport>
+  /** What the backend carries. */
+  readonly carried: ReadonlyMap<string, Forwarding>
+  /** Service ports with policy Local, endpoints elsewhere and none here. */
+  noLocalEndpoints(): { readonly internal: number; readonly external: number }
+}
+
+interface State {
+  readonly deps: ApplyDeps
+  readonly claims: Claims
+  /** Keys of a Service's Forwardings, and its problems as last told. */
+  readonly services: Map<string, { readonly keys: readonly string[]; readonly told: string }>
+  /** What Services ask for, before frontends are shared out. */
+  readonly asked: Map<string, Forwarding>
+  readonly granted: Map<string, Forwarding>
+  readonly carried: Map<string, Forwarding>
+  readonly unsure: Set<string>
+  readonly noLocal: Map<string, { readonly internal: number; readonly external: number }>
+  hasSynced: boolean
+  /** The node as the backend last heard of it. */
+  toldNode: string
+}
+
+export const createApplier = (deps: ApplyDeps): Applier => {
+  const state: State = {
+    deps,
+    claims: createClaims(),
+    services: new Map(),
+    asked: new Map(),
+    granted: new Map(),
+    carried: new Map(),
+    unsure: new Set(),
+    noLocal: new Map(),
+    hasSynced: false,
+    toldNode: '',
+  }
+  return {
+    reconcile: (batch) => reconcile(state, batch),
+    carried: state.carried,
+    noLocalEndpoints: () => {
+      let internal = 0
+      let external = 0
+      for (const counts of state.noLocal.values()) {
+        internal += counts.internal
+        external += counts.external
+      }
+      return { internal, external }
+    },
+  }
+}
+
+/** So many Services are computed in a few milliseconds. */
+const BATCH = 64
+
+const reconcile = async (state: State, batch: Batch): Promise<SyncReport> => {
+  const { deps } = state
+  const node = deps.node()
+  const full = !state.hasSynced
+  // A Service that is gone is in the batch; one that this process knew and the cache lost at a relist is too, as `deleted`.
+  const keys = batch.nodeChanged ? new Set([...batch.keys, ...deps.allKeys(), ...state.services.keys()]) : batch.keys
+  const touched = new Set<string>()
+  let count = 0
+  for (const key of keys) {
+    for (const each of take(state, key, desired(snapshot(deps.source, key, node)))) touched.add(each)
+    if (++count % BATCH === 0) await deps.breathe()
+  }
+  for (const key of touched) grant(state, key)
+  const difference = diff(state.carried, state.granted, { keys: touched, unsure: state.unsure })
+  const change = { full, set: full ? [...state.granted.values()] : difference.set, delete: full ? [] : difference.delete, node }
+  await send(state, change)
+  const problems = await deps.health.sync(change.set, difference.delete, node)
+  for (const { namespace, name, message } of problems) {
+    deps.recorder?.event(aboutService({ namespace, name }), 'Warning', { reason: 'FailedToStartServiceHealthcheck', message })
+  }
+  return { full, services: keys.size, set: change.set, deleted: difference.delete }
+}
+
+/** Takes what a Service wants into the books; gives the keys of all Forwardings that this touches. */
+const take = (state: State, service: string, wanted: Desired): ReadonlySet<string> => {
+  const known = state.services.get(service)
+  const keys = wanted.forwardings.map(({ key }) => key)
+  const touched = new Set([...keys, ...(known?.keys ?? [])])
+  for (const key of [...touched]) {
+    const forwarding = wanted.forwardings.find((each) => each.key === key)
+    if (forwarding === undefined) state.asked.delete(key)
+    else state.asked.set(key, forwarding)
+    for (const other of state.claims.update(key, wanted.createdAt, forwarding)) touched.add(other)
+  }
+  const told = tellProblems(state, service, wanted, known?.told ?? '')
+  if (keys.length === 0) state.services.delete(service)
+  else state.services.set(service, { keys, told })
+  return touched
+}
+
+const tellProblems = ({ deps }: State, service: string, { problems }: Desired, before: string): string => {
+  const message = problems.map(({ path, value, reason }) => `${path} ${JSON.stringify(value)}: ${reason}`).join('; ')
+  if (message !== '' && message !== before) {
+    const [namespace = '', name = ''] = service.split('/')
+    deps.recorder?.event(aboutService({ namespace, name }), 'Warning', { reason: 'ServiceProxyIgnoredField', message })
+  }
+  return message
+}
+
+const grant = (state: State, key: string): void => {
+  const asked = state.asked.get(key)
+  if (asked === undefined) {
+    state.granted.delete(key)
+    state.noLocal.delete(key)
+    return
+  }
+  const { forwarding, lost } = state.claims.grant(asked)
+  state.granted.set(key, forwarding)
+  countNoLocal(state, forwarding)
+  if (lost.length === 0) return
+  const message = lost.map(({ frontend, holder }) => `${frontend} belongs to the older ${holder}`).join('; ')
+  state.deps.recorder?.event(aboutService(forwarding), 'Warning', { reason: 'FrontendConflict', message })
+}
+
+const countNoLocal = (state: State, { key, ports }: Forwarding): void => {
+  const count = (why: string): number =>
+    ports.filter(
+      ({ frontends, local, cluster }) =>
+        local.length === 0 && cluster.length > 0 && frontends.some(({ routes }) => routes.outside.why === why),
+    ).length
+  const counts = { internal: count('InternalPolicyLocal'), external: count('ExternalPolicyLocal') }
+  if (counts.internal + counts.external === 0) state.noLocal.delete(key)
+  else state.noLocal.set(key, counts)
+}
+
+const send = async (state: State, change: Parameters<Backend['sync']>[0]): Promise<void> => {
+  const keys = [...change.set.map(({ key }) => key), ...change.delete]
+  try {
+    const node = JSON.stringify(change.node)
+    if (change.full || keys.length > 0 || node !== state.toldNode) await state.deps.backend.sync(change)
+    state.toldNode = node
+  } catch (error) {
+    for (const key of keys) state.unsure.add(key)
+    throw error
+  }
+  state.hasSynced = true
+  for (const key of keys) state.unsure.delete(key)
+  for (const key of change.delete) state.carried.delete(key)
+  for (const forwarding of change.set) state.carried.set(forwarding.key, forwarding)
+}
+
+/** The Event of a frontend's transition; nothing for those that need none. */
+export const statusEvent = (
+  status: FrontendStatus,
+): { readonly type: 'Normal' | 'Warning'; readonly reason: string; readonly message: string } | undefined => {
+  switch (status.state) {
+    case 'failed':
+      return { type: 'Warning', reason: 'FailedToListen', message: status.message }
+    case 'substituted':
+      return { type: 'Warning', reason: 'SubstitutePort', message: status.message }
+    case 'serving':
+    case 'gone':
+      return undefined
+    default:
+      return status satisfies never
+  }
+}

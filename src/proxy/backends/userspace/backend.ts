@@ -1,0 +1,190 @@
+import { aborted, type Clock, type Running, realClock } from '../../../base/index.ts'
+import { createTcpForwarder, createUdpForwarder, type TcpForwarderOptions, type UdpForwarderOptions } from '../../../l4/index.ts'
+import { type Forwarding, type NodeView, type SourceClass, sourceClassifier } from '../../../model/index.ts'
+import type { Backend, Change, FrontendStatus } from '../../backend.ts'
+import { createPortState, type PortState, updatePortState } from './choose.ts'
+import { type DesiredListener, desiredListeners, listenerId } from './desired-listeners.ts'
+import { createListener, hostRange, type Listener, type ListenerContext } from './listener.ts'
+import type { LocalAddresses } from './local-addresses.ts'
+
+export interface UserspaceBackendOptions {
+  /** Made bindable at start where `localAddresses` is given; without root they lie in 127.0.0.0/8 and need nothing. */
+  readonly serviceCIDRs: readonly string[]
+  /** Left out when this user may not change routes. */
+  readonly localAddresses?: LocalAddresses
+  /** How long established connections may last after stop. */
+  readonly drainMs?: number
+  readonly clock?: Clock
+  readonly random?: () => number
+  readonly tcp?: Omit<TcpForwarderOptions, 'clock'>
+  readonly udp?: Omit<UdpForwarderOptions, 'clock'>
+  /** How sources are told apart; by their address and the node's when left out. */
+  readonly classify?: (source: string, reached: string) => SourceClass
+}
+
+/** Carries Services with sockets of this process: needs nothing but Node. */
+export const createUserspaceBackend = (options: UserspaceBackendOptions): Backend => {
+  const userspace = createState(options)
+  return {
+    mode: 'userspace',
+    supports: new Set(['IPv6', 'Substitutes']),
+    start: (signal, report) => start(userspace, signal, report),
+    sync: (change) => sync(userspace, change),
+    exceptions: () => [...userspace.listeners.values()].map(({ status }) => status).filter(isException),
+    cleanup: () => release(userspace),
+  }
+}
+
+const isException = ({ state }: FrontendStatus): boolean => state === 'substituted' || state === 'failed'
+
+interface Userspace {
+  readonly options: UserspaceBackendOptions
+  readonly context: ListenerContext
+  readonly listeners: Map<string, Listener>
+  /** Listener ids and port states of each Forwarding. */
+  readonly services: Map<string, CarriedService>
+  node: NodeView | undefined
+  classify: (source: string, reached: string) => SourceClass
+  report: (status: FrontendStatus) => void
+}
+
+interface CarriedService {
+  readonly forwarding: Forwarding
+  readonly ids: ReadonlySet<string>
+  readonly ports: ReadonlyMap<string, PortState>
+}
+
+const createState = (options: UserspaceBackendOptions): Userspace => {
+  const clock = options.clock ?? realClock
+  const listeners = new Map<string, Listener>()
+  const state: Userspace = {
+    options,
+    listeners,
+    services: new Map(),
+    node: undefined,
+    classify: options.classify ?? (() => 'outside'),
+    report: () => {},
+    context: {
+      clock,
+      tcp: createTcpForwarder({ ...options.tcp, clock }),
+      udp: createUdpForwarder({ ...options.udp, clock }),
+      localAddresses: options.localAddresses,
+      ensured: new Set(),
+      classify: () => state.classify,
+      report: (status) => state.report(status),
+      isWanted: (protocol, address, port) => listeners.has(listenerId(protocol, address, port)),
+    },
+  }
+  return state
+}
+
+const DEFAULT_DRAIN_MS = 5_000
+
+const start = async (state: Userspace, signal: AbortSignal, report: (status: FrontendStatus) => void): Promise<Running> => {
+  state.report = report
+  for (const cidr of state.options.serviceCIDRs) await state.options.localAddresses?.ensure(cidr)
+  const stop = async (): Promise<void> => {
+    await aborted(signal)
+    state.report = () => {}
+    await closeAll([...state.listeners.values()])
+    state.listeners.clear()
+    state.services.clear()
+    const { tcp, udp } = state.context
+    await Promise.all([tcp.close(state.options.drainMs ?? DEFAULT_DRAIN_MS), udp.close()])
+    await release(state)
+  }
+  return { stopped: stop() }
+}
+
+const release = async ({ options, context }: Userspace): Promise<void> => {
+  for (const cidr of [...options.serviceCIDRs, ...[...context.ensured].map(hostRange)]) {
+    await options.localAddresses?.release(cidr)
+  }
+  context.ensured.clear()
+}
+
+const sync = async (state: Userspace, change: Change): Promise<void> => {
+  const { node } = change
+  const nodeChanged = state.node !== undefined && JSON.stringify(state.node) !== JSON.stringify(node)
+  if (state.node === undefined || nodeChanged) {
+    state.node = node
+    state.classify = state.options.classify ?? sourceClassifier(node)
+  }
+  const set = new Map(change.set.map((forwarding) => [forwarding.key, forwarding]))
+  const gone = change.full ? [...state.services.keys()].filter((key) => !set.has(key)) : change.delete
+  if (nodeChanged) {
+    for (const [key, { forwarding }] of state.services) if (!set.has(key) && !gone.includes(key)) set.set(key, forwarding)
+  }
+  const closing: Listener[] = []
+  const take = (id: string): void => {
+    const listener = state.listeners.get(id)
+    if (listener === undefined) return
+    state.listeners.delete(id)
+    closing.push(listener)
+  }
+  for (const key of gone) {
+    for (const id of state.services.get(key)?.ids ?? []) take(id)
+    state.services.delete(key)
+  }
+  const plans = [...set.values()].map((forwarding) => planService(state, forwarding, node))
+  for (const { stale } of plans) for (const id of stale) take(id)
+  const opening = plans.flatMap((plan) => adopt(state, plan))
+  await closeAll(closing)
+  await openAll(opening)
+}
+
+interface ServicePlan {
+  readonly desired: readonly DesiredListener[]
+  readonly carried: CarriedService
+  /** Ids that the Service had and no longer wants. */
+  readonly stale: readonly string[]
+}
+
+const planService = (state: Userspace, forwarding: Forwarding, node: NodeView): ServicePlan => {
+  const known = state.services.get(forwarding.key)
+  const { clock } = state.context
+  const ports = new Map<string, PortState>()
+  for (const port of forwarding.ports) {
+    const id = `${port.protocol} ${port.port} ${port.name}`
+    const before = known?.ports.get(id)
+    if (before !== undefined) updatePortState(before, port, clock)
+    ports.set(id, before ?? createPortState(port, clock, state.options.random ?? Math.random))
+  }
+  const desired = desiredListeners(forwarding, node)
+  const ids = new Set(desired.map(({ id }) => id))
+  const stale = [...(known?.ids ?? [])].filter((id) => !ids.has(id))
+  return { desired, carried: { forwarding, ids, ports }, stale }
+}
+
+/** Existing sockets get the new endpoints at once, before anything waits; what is returned must be opened. */
+const adopt = (state: Userspace, { desired, carried }: ServicePlan): readonly Listener[] => {
+  state.services.set(carried.forwarding.key, carried)
+  return desired.flatMap((wanted) => {
+    const portState = carried.ports.get(`${wanted.port.protocol} ${wanted.port.port} ${wanted.port.name}`)
+    if (portState === undefined) return []
+    const existing = state.listeners.get(wanted.id)
+    if (existing !== undefined) {
+      existing.desired = wanted
+      existing.state = portState
+      existing.prune()
+      return []
+    }
+    const listener = createListener(state.context, wanted, portState)
+    state.listeners.set(wanted.id, listener)
+    return [listener]
+  })
+}
+
+/** So many sockets take about 2 ms: the loop serves traffic between batches. */
+const BATCH = 32
+
+const openAll = (listeners: readonly Listener[]): Promise<void> => inBatches(listeners, (listener) => listener.open())
+
+const closeAll = (listeners: readonly Listener[]): Promise<void> => inBatches(listeners, (listener) => listener.close())
+
+const inBatches = async (listeners: readonly Listener[], act: (listener: Listener) => Promise<void>): Promise<void> => {
+  for (let from = 0; from < listeners.length; from += BATCH) {
+    await Promise.all(listeners.slice(from, from + BATCH).map(act))
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+}

@@ -1,0 +1,2 @@
+export { createUserspaceBackend, type UserspaceBackendOptions } from './backend.ts'
+export type { LocalAddresses } from './local-addresses.ts'

@@ -1,0 +1,141 @@
+import type { EndpointSlice, Node, Service } from '../api/index.ts'
+import { type Clock, createBackoff, errorMessage, type Logger, sleep } from '../base/index.ts'
+import type { Informer } from '../informers/index.ts'
+import { serviceOfSlice } from '../model/index.ts'
+
+/** What changed since the last batch. */
+export interface Batch {
+  /** `namespace/name` of Services. */
+  readonly keys: ReadonlySet<string>
+  /** This node's object changed (or it is the first batch). */
+  readonly nodeChanged: boolean
+  /** `clock.monotonic()` of the first change in it. */
+  readonly queuedAt: number
+}
+
+export interface ControllerOptions {
+  readonly services: Informer<Service>
+  readonly slices: Informer<EndpointSlice>
+  readonly nodes?: Informer<Node>
+  readonly nodeName: string
+  readonly clock: Clock
+  readonly log: Logger
+  /** Brings a batch into the world; what it throws is logged, and the batch comes again after a back-off. */
+  reconcile(batch: Batch): Promise<void>
+  /** Counts changes, for metrics. */
+  observed?(kind: 'service' | 'endpoint'): void
+}
+
+/**
+ * The queue of the proxy, without rules: nothing happens before both caches are complete; then every change is worked on at once, and
+ * only changes that come while a batch is in work wait for each other. A level-triggered key costs the same however often it changed.
+ */
+export const runController = async (options: ControllerOptions, signal: AbortSignal, firstDone: () => void): Promise<void> => {
+  const { clock, log } = options
+  const pending = createPending(clock)
+  const stopListening = subscribe(options, pending)
+  const backoff = createBackoff({ initialMs: 100, maxMs: 30_000, jitter: 0.2 })
+  const wakeOnAbort = (): void => pending.wake()
+  signal.addEventListener('abort', wakeOnAbort, { once: true })
+  try {
+    await Promise.all([
+      options.services.waitForSync(signal),
+      options.slices.waitForSync(signal),
+      options.nodes?.waitForSync(signal),
+    ])
+    while (!signal.aborted) {
+      const batch = pending.take()
+      if (batch === undefined) {
+        await pending.changed()
+        continue
+      }
+      try {
+        await options.reconcile(batch)
+        backoff.reset()
+        firstDone()
+      } catch (error) {
+        const retryMs = backoff.next()
+        log.error('proxy sync failed', { services: batch.keys.size, error: errorMessage(error), retryMs })
+        pending.giveBack(batch)
+        firstDone()
+        await sleep(clock, retryMs, signal)
+      }
+    }
+  } finally {
+    signal.removeEventListener('abort', wakeOnAbort)
+    for (const stop of stopListening) stop()
+  }
+}
+
+interface Pending {
+  add(key: string): void
+  addNode(): void
+  giveBack(batch: Batch): void
+  take(): Batch | undefined
+  /** Resolves at the next addition, or at `wake`. */
+  changed(): Promise<void>
+  wake(): void
+}
+
+const createPending = (clock: Clock): Pending => {
+  let keys = new Set<string>()
+  // The first batch is a full one, also when there is no Service at all: leftovers must go.
+  let nodeChanged = true
+  let queuedAt = clock.monotonic()
+  let wake = (): void => {}
+  const stamp = (): void => {
+    if (keys.size === 0 && !nodeChanged) queuedAt = clock.monotonic()
+  }
+  return {
+    add(key) {
+      stamp()
+      keys.add(key)
+      wake()
+    },
+    addNode() {
+      stamp()
+      nodeChanged = true
+      wake()
+    },
+    giveBack(batch) {
+      queuedAt = batch.queuedAt
+      nodeChanged ||= batch.nodeChanged
+      for (const key of batch.keys) keys.add(key)
+    },
+    take() {
+      if (keys.size === 0 && !nodeChanged) return undefined
+      const batch = { keys, nodeChanged, queuedAt }
+      keys = new Set()
+      nodeChanged = false
+      return batch
+    },
+    changed: () =>
+      new Promise((resolve) => {
+        wake = resolve
+      }),
+    wake: () => wake(),
+  }
+}
+
+const subscribe = (options: ControllerOptions, pending: Pending): readonly (() => void)[] => {
+  const { services, slices, nodes, nodeName } = options
+  const addSlice = (slice: EndpointSlice): void => {
+    const key = serviceOfSlice(slice)
+    if (key !== undefined) pending.add(key)
+  }
+  return [
+    services.onChange(({ object }) => {
+      options.observed?.('service')
+      pending.add(`${object.metadata.namespace ?? ''}/${object.metadata.name}`)
+    }),
+    slices.onChange((change) => {
+      options.observed?.('endpoint')
+      addSlice(change.object)
+      // A slice that changes its label leaves one Service and joins another.
+      if (change.type === 'updated') addSlice(change.previous)
+    }),
+    ...(nodes === undefined
+      ? []
+      : [nodes.onChange(({ object }) => (object.metadata.name === nodeName ? pending.addNode() : undefined))]),
+  ]
+}
