@@ -1,0 +1,26 @@
+import { ApiError } from '../../api/index.ts'
+import { UserError } from '../../base/index.ts'
+import { applyManifest, readManifests } from '../../cluster/index.ts'
+import { type ConnectionOptions, connect } from '../connect.ts'
+
+export interface ApplyCommandOptions extends ConnectionOptions {
+  readonly filename: readonly string[]
+}
+
+/** `fairway apply`: every object is tried; what the server refuses is told and the others go on. */
+export const apply = async (options: ApplyCommandOptions): Promise<void> => {
+  const manifests = await readManifests(options.filename)
+  if (manifests.length === 0) throw new UserError('no objects in the manifests')
+  const { client, namespace } = await connect(options)
+  for (const manifest of manifests) {
+    try {
+      const { label, outcome } = await applyManifest(client, manifest, { namespace, fieldManager: 'fairway-apply' })
+      console.log(`${label} ${outcome}`)
+    } catch (error) {
+      if (!(error instanceof ApiError || error instanceof UserError)) throw error
+      const origin = error instanceof ApiError ? `${manifest.origin}: ` : ''
+      console.error(`fairway: ${origin}${error.message}`)
+      process.exitCode = 1
+    }
+  }
+}

@@ -1,0 +1,9 @@
+import { cleanupInstance } from '../../cluster/index.ts'
+import { dataDirOf } from '../instance.ts'
+
+/** `fairway cleanup`: removes what a killed instance left; refuses while it runs. */
+export const cleanup = async (options: { readonly dataDir?: string }): Promise<void> => {
+  const removed = await cleanupInstance(dataDirOf(options))
+  if (removed.length === 0) console.log('nothing left to remove')
+  for (const what of removed) console.log(`removed ${what}`)
+}

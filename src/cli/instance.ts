@@ -1,0 +1,5 @@
+import { defaultDataDir, environmentOf } from '../cluster/index.ts'
+
+/** The data folder that a command means. */
+export const dataDirOf = (options: { readonly dataDir?: string }): string =>
+  options.dataDir ?? defaultDataDir(environmentOf(process.geteuid?.() === 0))

@@ -1,0 +1,134 @@
+import tab from '@bomb.sh/tab/commander'
+import { Command, InvalidArgumentError } from 'commander'
+import { scheme } from '../api/index.ts'
+import { VERSION } from '../base/index.ts'
+
+/** The whole command line; each command's code is loaded when it runs. */
+export const buildProgram = async (): Promise<Command> => {
+  const program = new Command('fairway')
+    .description('Kubernetes Services and Ingress on one machine, without a cluster')
+    .version(VERSION, '-V, --version')
+    .showHelpAfterError('(add --help for the options)')
+    .exitOverride()
+  addRunning(program)
+  addObjects(program)
+  addInsight(program)
+  addCompletion(program)
+  return program
+}
+
+const addRunning = (program: Command): void => {
+  const up = program.command('up').description('start everything in the foreground; Ctrl-C stops it and leaves nothing behind')
+  withClusterOptions(up).action(async (options) => (await import('./commands/up.ts')).up(options))
+  const start = program.command('start').description('up with examples/shop deployed, and a table of what to try (npm start)')
+  withClusterOptions(start).action(async (options) => (await import('./commands/start.ts')).start(options))
+  program
+    .command('status')
+    .description('what runs, and at which addresses')
+    .option('--data-dir <dir>', 'the instance, by its data folder')
+    .option('--wait <duration>', 'wait until it is ready, such as 60s')
+    .option('-o, --output <format>', 'text or json', choice('text', 'json'), 'text')
+    .action(async (options) => (await import('./commands/status.ts')).status(options))
+  program
+    .command('cleanup')
+    .description('remove what a killed instance left on this machine: processes, namespaces, links, routes')
+    .option('--data-dir <dir>', 'the instance, by its data folder')
+    .action(async (options) => (await import('./commands/cleanup.ts')).cleanup(options))
+}
+
+const withClusterOptions = (command: Command): Command =>
+  command
+    .option('--data-dir <dir>', 'everything that is kept; default: the state folder of the system (root) or of the user')
+    .option('--proxy-mode <mode>', 'auto or userspace')
+    .option('--service-cidr <cidr>', 'the range of ClusterIPs')
+    .option('--pod-cidr <cidr>', 'the range of pod addresses')
+    .option('--cluster-domain <domain>', 'the DNS domain of the cluster (default: cluster.local)')
+    .option('--ingress-http <port>', 'the port of the Ingress for http; 0 picks a free one (default: 80)', port)
+    .option('--ingress-https <port>', 'the port of the Ingress for https; 0 picks a free one (default: 443)', port)
+    .option('--ingress-address <address>', 'where the Ingress listens (default: 127.0.0.1, this machine only)')
+    .option('--ingress-workers <count>', 'processes that serve the Ingress (default: 1)', count)
+    .option('--api-port <port>', 'the port of the API server; 0 picks a free one (default: 6443)', port)
+    .option('--node-name <name>', 'the name of the Node (default: fairway)')
+    .option('--images <file>', 'a catalogue of image names and the commands that they stand for')
+    .option(
+      '--log-level <level>',
+      'debug, info, warn or error; the log is DIR/fairway.log',
+      choice('debug', 'info', 'warn', 'error'),
+    )
+    .option('-f, --manifests <path...>', 'files or folders to apply at the start')
+
+const addObjects = (program: Command): void => {
+  withConnection(program.command('apply'))
+    .description('create or change the objects of manifests')
+    .requiredOption('-f, --filename <path...>', 'files or folders; - is standard input')
+    .action(async (options) => (await import('./commands/apply.ts')).apply(options))
+  withConnection(program.command('get'))
+    .description('list objects, or show one')
+    .argument('<resource>', 'such as svc, ingress, pods, svc,ep or all')
+    .argument('[name...]')
+    .option('-A, --all-namespaces', 'of every namespace')
+    .option('-l, --selector <labels>', 'only objects with these labels')
+    .option('-o, --output <format>', 'wide, yaml, json or name', choice('table', 'wide', 'yaml', 'json', 'name'), 'table')
+    .action(async (resource, names, options) => (await import('./commands/get.ts')).get(resource, names, options))
+  withConnection(program.command('delete'))
+    .description('delete objects by name, or those of manifests')
+    .argument('[resource]')
+    .argument('[name...]')
+    .option('-f, --filename <path...>', 'files or folders; - is standard input')
+    .option('--all', 'all objects of the resource in the namespace')
+    .option('--no-wait', 'do not wait until they are gone')
+    .action(async (resource, names, options) => (await import('./commands/delete.ts')).remove(resource, names, options))
+  withConnection(program.command('logs'))
+    .description('what a container printed')
+    .argument('<pod>')
+    .option('-c, --container <name>')
+    .option('-f, --follow', 'go on until Ctrl-C')
+    .option('--tail <lines>', 'only the last lines', count)
+    .option('--timestamps', 'with the time of each line')
+    .option('-p, --previous', 'of the instance before the last restart')
+    .action(async (pod, options) => (await import('./commands/logs.ts')).logs(pod, options))
+}
+
+const addInsight = (program: Command): void => {
+  withConnection(program.command('explain'))
+    .description('where a connection goes, and why')
+    .argument('<target>', 'a URL of the Ingress, or address:port of a Service')
+    .option('--from <source>', 'who connects: pod, node or outside', choice('pod', 'node', 'outside'), 'node')
+    .option('--protocol <protocol>', 'TCP, UDP or SCTP', choice('TCP', 'UDP', 'SCTP'), 'TCP')
+    .option('-o, --output <format>', 'text or json', choice('text', 'json'), 'text')
+    .action(async (target, options) => (await import('./commands/explain.ts')).explain(target, options))
+}
+
+const withConnection = (command: Command): Command =>
+  command
+    .option('--kubeconfig <file>', 'how to reach the API server; default: $KUBECONFIG, then DIR/kubeconfig')
+    .option('--data-dir <dir>', 'the instance, by its data folder')
+    .option('-n, --namespace <namespace>', 'default: default')
+
+const addCompletion = (program: Command): void => {
+  const completion = tab(program, { completionCommandName: 'completion' })
+  const resources = completion.commands.get('get')?.arguments.get('resource')
+  if (resources) {
+    resources.handler = (complete) => {
+      for (const kind of scheme) complete(kind.plural, kind.kind)
+    }
+  }
+}
+
+const port = (text: string): number => {
+  const value = Number(text)
+  if (!/^\d+$/.test(text) || value > 65_535) throw new InvalidArgumentError('a port is a number from 0 to 65535.')
+  return value
+}
+
+const count = (text: string): number => {
+  if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError('a whole number is needed.')
+  return Number(text)
+}
+
+const choice =
+  (...allowed: readonly string[]) =>
+  (text: string): string => {
+    if (!allowed.includes(text)) throw new InvalidArgumentError(`allowed: ${allowed.join(', ')}.`)
+    return text
+  }

@@ -1,0 +1,144 @@
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { UserError } from '../base/index.ts'
+import { addressAt, cidrContainsCIDR, cidrsOverlap, formatAddress, parseAddress, parseCIDR } from '../ip/index.ts'
+
+/** What the user asked for; everything may be left out. */
+export interface ClusterFlags {
+  readonly dataDir?: string
+  readonly proxyMode?: string
+  readonly serviceCidr?: string
+  readonly podCidr?: string
+  readonly clusterDomain?: string
+  readonly apiPort?: number
+  readonly ingressHttp?: number
+  readonly ingressHttps?: number
+  readonly ingressAddress?: string
+  readonly ingressWorkers?: number
+  readonly nodeName?: string
+  readonly images?: string
+  readonly manifests?: readonly string[]
+  readonly logLevel?: string
+}
+
+/** What this process may do on this machine. */
+export interface Privileges {
+  readonly home: string
+  readonly stateHome: string | undefined
+  /** Runs as root. */
+  readonly isRoot: boolean
+  /** May make network namespaces, links and routes; when not, why. */
+  readonly network: { readonly kind: 'netns' } | { readonly kind: 'loopback'; readonly reason: string }
+  /** `net.ipv4.ip_unprivileged_port_start`, or 0 for root. */
+  readonly firstBindablePort: number
+}
+
+export interface ClusterOptions {
+  readonly dataDir: string
+  readonly network: Privileges['network']
+  readonly firstBindablePort: number
+  readonly serviceCidrs: readonly string[]
+  readonly podCidr: string
+  readonly nodeName: string
+  readonly nodeAddress: string
+  readonly clusterDomain: string
+  readonly api: { readonly address: string; readonly port: number }
+  readonly ingress: { readonly address: string; readonly httpPort: number; readonly httpsPort: number; readonly workers: number }
+  readonly images: string | undefined
+  readonly manifests: readonly string[]
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error'
+}
+
+const LOOPBACK_ADDRESS = '127.0.0.1'
+const LOOPBACK_RANGE = '127.0.0.0/8'
+const MODES = ['auto', 'userspace']
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
+
+/** The folder that an instance uses when none is named: the system's state folder for root, else the user's. */
+export const defaultDataDir = (privileges: Pick<Privileges, 'home' | 'stateHome' | 'isRoot'>): string =>
+  privileges.isRoot ? '/var/lib/fairway' : join(privileges.stateHome ?? join(privileges.home, '.local', 'state'), 'fairway')
+
+/** Fills in what was left out; throws `UserError` that names the flag for what cannot be. Pure. */
+export const resolveOptions = (flags: ClusterFlags, privileges: Privileges): ClusterOptions => {
+  if (flags.proxyMode !== undefined && !MODES.includes(flags.proxyMode)) {
+    throw new UserError(`--proxy-mode: "${flags.proxyMode}" is not one of ${MODES.join(', ')}`, { exitCode: 2 })
+  }
+  const isNetns = privileges.network.kind === 'netns'
+  const serviceCidr = flags.serviceCidr ?? (isNetns ? '10.96.0.0/16' : '127.96.0.0/16')
+  const podCidr = flags.podCidr ?? (isNetns ? '10.244.0.0/24' : '127.244.0.0/24')
+  checkRanges(serviceCidr, podCidr, isNetns)
+  return {
+    dataDir: flags.dataDir ?? defaultDataDir(privileges),
+    network: privileges.network,
+    firstBindablePort: privileges.firstBindablePort,
+    serviceCidrs: [serviceCidr],
+    podCidr,
+    nodeName: nodeName(flags.nodeName),
+    nodeAddress: isNetns ? firstHost(podCidr) : LOOPBACK_ADDRESS,
+    clusterDomain: flags.clusterDomain ?? 'cluster.local',
+    api: { address: LOOPBACK_ADDRESS, port: flags.apiPort ?? 6443 },
+    ingress: {
+      address: ingressAddress(flags.ingressAddress),
+      httpPort: flags.ingressHttp ?? 80,
+      httpsPort: flags.ingressHttps ?? 443,
+      workers: flags.ingressWorkers ?? 1,
+    },
+    images: flags.images,
+    manifests: flags.manifests ?? [],
+    logLevel: LOG_LEVELS.find((level) => level === flags.logLevel) ?? 'info',
+  }
+}
+
+const checkRanges = (serviceText: string, podText: string, isNetns: boolean): void => {
+  const service = range('--service-cidr', serviceText)
+  const pod = range('--pod-cidr', podText)
+  if (cidrsOverlap(service, pod)) {
+    throw new UserError(`--service-cidr ${serviceText} and --pod-cidr ${podText} overlap; choose two ranges apart`, {
+      exitCode: 2,
+    })
+  }
+  if (isNetns) return
+  const loopback = range('loopback', LOOPBACK_RANGE)
+  for (const [flag, text, cidr] of [['--service-cidr', serviceText, service] as const, ['--pod-cidr', podText, pod] as const]) {
+    if (!cidrContainsCIDR(loopback, cidr)) {
+      throw new UserError(`${flag} ${text}: without the right to change the network it must lie in ${LOOPBACK_RANGE}`, {
+        exitCode: 2,
+      })
+    }
+  }
+}
+
+const range = (flag: string, text: string) => {
+  const cidr = parseCIDR(text)
+  if (!cidr) throw new UserError(`${flag}: "${text}" is not a CIDR such as 10.96.0.0/16`, { exitCode: 2 })
+  return cidr
+}
+
+/** The first address after the network's own: the bridge's, where pods find their node. */
+const firstHost = (podCidr: string): string => {
+  const first = addressAt(range('--pod-cidr', podCidr), 1n)
+  if (!first) throw new UserError(`--pod-cidr: ${podCidr} has no room for pods`, { exitCode: 2 })
+  return formatAddress(first)
+}
+
+const ingressAddress = (text: string | undefined): string => {
+  if (text !== undefined && !parseAddress(text)) {
+    throw new UserError(`--ingress-address: "${text}" is not an IP address`, { exitCode: 2 })
+  }
+  return text ?? LOOPBACK_ADDRESS
+}
+
+const nodeName = (name: string | undefined): string => {
+  if (name === undefined) return 'fairway'
+  if (!/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(name) || name.length > 253) {
+    throw new UserError(`--node-name: "${name}" is not a DNS name of lower-case letters, digits, "-" and "."`, { exitCode: 2 })
+  }
+  return name
+}
+
+/** What `resolveOptions` needs to know of the environment. */
+export const environmentOf = (isRoot: boolean): Pick<Privileges, 'home' | 'stateHome' | 'isRoot'> => ({
+  home: homedir(),
+  stateHome: process.env['XDG_STATE_HOME'] || undefined,
+  isRoot,
+})
