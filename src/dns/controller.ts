@@ -1,6 +1,7 @@
 import type { EndpointSlice, Service } from '../api/index.ts'
 import type { Clock, Logger, Running } from '../base/index.ts'
 import type { Informer } from '../informers/index.ts'
+import { SERVICE_NAME_LABEL } from '../model/index.ts'
 import { createChain } from './chain.ts'
 import { createForwarder, type Upstream } from './forward.ts'
 import { listenDns } from './server.ts'
@@ -9,7 +10,7 @@ import { createZone, type Zone } from './zone/zone.ts'
 
 export interface DnsOptions {
   readonly services: Informer<Service>
-  /** Needs the index `service`: `namespace/name` of the Service that a slice belongs to. */
+  /** With the index `service` (`sliceIndexes` of src/model). */
   readonly endpointSlices: Informer<EndpointSlice>
   /** The cluster domain. */
   readonly domain: string
@@ -61,7 +62,7 @@ const followServices = (zone: Zone, { services, endpointSlices, domain }: DnsOpt
   const stopSlices = endpointSlices.onChange((change) => {
     const slices = change.type === 'updated' ? [change.object, change.previous] : [change.object]
     for (const slice of slices) {
-      const name = slice.metadata.labels?.['kubernetes.io/service-name']
+      const name = slice.metadata.labels?.[SERVICE_NAME_LABEL]
       if (name) renew(slice.metadata.namespace ?? '', name)
     }
   })
