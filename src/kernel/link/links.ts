@@ -22,8 +22,8 @@ export interface Links {
   removeLocalRoute(cidr: string): Promise<void>
   /** All that carries this instance's tag, whoever made it. */
   listOwned(): Promise<OwnedLinks>
-  /** Removes all that carries this instance's tag; returns what there was. */
-  removeOwned(): Promise<OwnedLinks>
+  /** Removes what `listOwned` gave, or the part of it that `which` picks; returns what it removed. */
+  removeOwned(which?: (owned: OwnedLinks) => OwnedLinks): Promise<OwnedLinks>
 }
 
 export interface Bridge {
@@ -87,8 +87,8 @@ export const createLinks = (exec: Exec, tag: InstanceTag): Links => {
     },
     removeLocalRoute,
     listOwned: () => listOwned(ip, tag),
-    async removeOwned() {
-      const owned = await listOwned(ip, tag)
+    async removeOwned(which = (all) => all) {
+      const owned = which(await listOwned(ip, tag))
       const links = owned.links.map((name) => ['link', 'del', name])
       const namespaces = owned.namespaces.map((name) => ['netns', 'del', name])
       await ip.batch([...links, ...namespaces], { keepGoing: true })
