@@ -1,10 +1,10 @@
+import type { EventText } from '../client/index.ts'
 import type { Forwarding, NodeView } from '../model/index.ts'
 import type { Backend, FrontendStatus } from './backend.ts'
 import { type Claims, createClaims } from './claims.ts'
 import type { Batch } from './controller.ts'
 import { type Desired, desired } from './desired.ts'
 import { diff } from './diff.ts'
-import { aboutService, type EventRecorder } from './events.ts'
 import type { ServiceHealthServers } from './health/service-health.ts'
 import { type SnapshotSource, snapshot } from './snapshot.ts'
 
@@ -15,9 +15,15 @@ export interface ApplyDeps {
   readonly node: () => NodeView
   readonly backend: Backend
   readonly health: ServiceHealthServers
-  readonly recorder: EventRecorder | undefined
+  /** Writes an Event about a Service. */
+  readonly tell: (service: ServiceName, event: EventText) => void
   /** Gives other work of the process a turn. */
   readonly breathe: () => Promise<void>
+}
+
+export interface ServiceName {
+  readonly namespace: string
+  readonly name: string
 }
 
 export interface SyncReport {
@@ -101,7 +107,7 @@ const reconcile = async (state: State, batch: Batch): Promise<SyncReport> => {
   await send(state, change)
   const problems = await deps.health.sync(change.set, difference.delete, node)
   for (const { namespace, name, message } of problems) {
-    deps.recorder?.event(aboutService({ namespace, name }), 'Warning', { reason: 'FailedToStartServiceHealthcheck', message })
+    deps.tell({ namespace, name }, { type: 'Warning', reason: 'FailedToStartServiceHealthcheck', message })
   }
   return { full, services: keys.size, set: change.set, deleted: difference.delete }
 }
@@ -127,7 +133,7 @@ const tellProblems = ({ deps }: State, service: string, { problems }: Desired, b
   const message = problems.map(({ path, value, reason }) => `${path} ${JSON.stringify(value)}: ${reason}`).join('; ')
   if (message !== '' && message !== before) {
     const [namespace = '', name = ''] = service.split('/')
-    deps.recorder?.event(aboutService({ namespace, name }), 'Warning', { reason: 'ServiceProxyIgnoredField', message })
+    deps.tell({ namespace, name }, { type: 'Warning', reason: 'ServiceProxyIgnoredField', message })
   }
   return message
 }
@@ -144,7 +150,7 @@ const grant = (state: State, key: string): void => {
   countNoLocal(state, forwarding)
   if (lost.length === 0) return
   const message = lost.map(({ frontend, holder }) => `${frontend} belongs to the older ${holder}`).join('; ')
-  state.deps.recorder?.event(aboutService(forwarding), 'Warning', { reason: 'FrontendConflict', message })
+  state.deps.tell(forwarding, { type: 'Warning', reason: 'FrontendConflict', message })
 }
 
 const countNoLocal = (state: State, { key, ports }: Forwarding): void => {
@@ -175,9 +181,7 @@ const send = async (state: State, change: Parameters<Backend['sync']>[0]): Promi
 }
 
 /** The Event of a frontend's transition; nothing for those that need none. */
-export const statusEvent = (
-  status: FrontendStatus,
-): { readonly type: 'Normal' | 'Warning'; readonly reason: string; readonly message: string } | undefined => {
+export const statusEvent = (status: FrontendStatus): EventText | undefined => {
   switch (status.state) {
     case 'failed':
       return { type: 'Warning', reason: 'FailedToListen', message: status.message }

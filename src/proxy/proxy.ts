@@ -1,12 +1,12 @@
 import type { Registry } from 'prom-client'
 import type { EndpointSlice, Node, Service } from '../api/index.ts'
-import { type Clock, type Component, errorMessage, type Logger, type Running } from '../base/index.ts'
+import type { Clock, Component, Logger, Running } from '../base/index.ts'
+import type { EventRecorder, EventText } from '../client/index.ts'
 import type { Informer } from '../informers/index.ts'
 import type { Forwarding, NodeView } from '../model/index.ts'
-import { type Applier, createApplier, type SyncReport, statusEvent } from './apply.ts'
+import { type Applier, createApplier, type ServiceName, type SyncReport, statusEvent } from './apply.ts'
 import type { Backend, FrontendStatus } from './backend.ts'
 import { type Batch, runController } from './controller.ts'
-import { aboutService, type EventRecorder } from './events.ts'
 import { type ExplainQuery, type Explanation, explain } from './explain.ts'
 import { createServiceHealthServers } from './health/service-health.ts'
 import { createProxyMetrics, type ProxyMetrics } from './metrics.ts'
@@ -22,7 +22,7 @@ export interface ProxyOptions extends NodeConfig {
   readonly backend: Backend
   readonly clock: Clock
   readonly log: Logger
-  readonly recorder?: EventRecorder
+  readonly recorder?: Pick<EventRecorder, 'event'>
   readonly registry?: Registry
 }
 
@@ -51,7 +51,7 @@ export const createProxy = (options: ProxyOptions): Proxy => {
     node,
     backend,
     health,
-    recorder: options.recorder,
+    tell: (service, event) => tell(options, service, event),
     breathe: () => new Promise((resolve) => setImmediate(resolve)),
   })
   return {
@@ -149,16 +149,18 @@ const lastTrigger = (slices: readonly EndpointSlice[]): number | undefined => {
   return times.length === 0 ? undefined : times.reduce((a, b) => Math.max(a, b))
 }
 
-const told = ({ recorder, log }: ProxyOptions, status: FrontendStatus): void => {
+const told = (options: ProxyOptions, status: FrontendStatus): void => {
   const event = statusEvent(status)
   if (event === undefined) return
-  const { type, reason, message } = event
-  log.warn('frontend is not served as asked', { service: `${status.namespace}/${status.name}`, reason, detail: message })
-  try {
-    recorder?.event(aboutService(status), type, { reason, message })
-  } catch (error) {
-    log.error('event recorder failed', { error: errorMessage(error) })
-  }
+  const { reason, message } = event
+  options.log.warn('frontend is not served as asked', { service: `${status.namespace}/${status.name}`, reason, detail: message })
+  tell(options, status, event)
+}
+
+/** Nothing is told about a Service that is gone. */
+const tell = ({ services, recorder }: ProxyOptions, { namespace, name }: ServiceName, event: EventText): void => {
+  const service = services.get(namespace, name)
+  if (service !== undefined) recorder?.event(service, event)
 }
 
 interface Liveness {

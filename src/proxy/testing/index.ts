@@ -1,0 +1,2 @@
+export { type FakeBackend, type FakeOutcome, fakeBackend } from './fake-backend.ts'
+export { type LoopbackWorld, loopbackWorld } from './loopback-world.ts'
