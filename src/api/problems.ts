@@ -35,6 +35,10 @@ export class Problems {
     this.#add({ path, type: 'Duplicate', value, detail: '' })
   }
 
+  notFound(path: string, value: unknown): void {
+    this.#add({ path, type: 'NotFound', value, detail: '' })
+  }
+
   tooLong(path: string, maxBytes: number): void {
     this.#add({ path, type: 'TooLong', detail: `may not be more than ${maxBytes} bytes` })
   }

@@ -1,6 +1,8 @@
 import type { Kind } from '../../kind.ts'
 import { podColumns } from './columns.ts'
+import { setPodDefaults } from './defaults.ts'
 import { type Pod, podSchema } from './schema.ts'
+import { validatePod } from './validation.ts'
 
 export const podKind: Kind<Pod> = {
   group: '',
@@ -26,6 +28,6 @@ export const podKind: Kind<Pod> = {
     { path: 'status.podIPs', read: ({ status }) => status?.podIPs?.[0]?.ip ?? '' },
     { path: 'status.nominatedNodeName', read: ({ status }) => status?.nominatedNodeName ?? '' },
   ],
-  setDefaults: (object) => object,
-  validate: () => [],
+  setDefaults: setPodDefaults,
+  validate: validatePod,
 }
