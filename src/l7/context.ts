@@ -1,0 +1,31 @@
+import type { Deadlines } from './deadlines.ts'
+import type { EngineSettings } from './settings.ts'
+import type { Stats } from './stats.ts'
+import type { Matcher, Target } from './table/index.ts'
+import type { Backends } from './upstream/backends.ts'
+
+/** What all connections of a worker share. */
+export interface EngineContext {
+  readonly settings: EngineSettings
+  readonly deadlines: Deadlines
+  readonly matcher: Matcher
+  readonly backends: Backends
+  readonly stats: Stats
+  /** No new requests: answers say `Connection: close`. */
+  isDraining: boolean
+  newRequestId(): string
+  isTrusted(address: string): boolean
+  /** Which certificate a TLS client that names `host` gets; undefined for the built-in one. */
+  certificateOf(host: string): string | undefined
+  /** A request that the engine answered itself. */
+  report(failure: FailedRequest): void
+}
+
+export interface FailedRequest {
+  readonly status: number
+  readonly reason: string
+  readonly method: string
+  readonly host: string
+  readonly path: string
+  readonly target: Target | undefined
+}

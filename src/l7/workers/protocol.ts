@@ -1,0 +1,23 @@
+import type { FailedRequest } from '../context.ts'
+import type { EngineSettings } from '../settings.ts'
+import type { EngineStats } from '../stats.ts'
+import type { Certificate, TableDelta } from '../table/index.ts'
+
+/** What the supervisor tells a worker, in this order: `start`, `update` (the whole table), `listen`, then anything. */
+export type ToWorker =
+  | { readonly type: 'start'; readonly settings: EngineSettings; readonly tickMs: number; readonly builtIn?: Certificate }
+  | { readonly type: 'update'; readonly sequence: number; readonly delta: TableDelta }
+  /** Comes with the listening handle. */
+  | { readonly type: 'listen'; readonly port: 'http' | 'https' }
+  | { readonly type: 'stats'; readonly sequence: number }
+  | { readonly type: 'stop' }
+
+export type FromWorker =
+  | { readonly type: 'ready' }
+  | { readonly type: 'listening'; readonly port: 'http' | 'https' }
+  | { readonly type: 'listen-failed'; readonly port: 'http' | 'https'; readonly code: string }
+  /** Every request from now on is served with this table or a later one. */
+  | { readonly type: 'applied'; readonly sequence: number }
+  | { readonly type: 'stats'; readonly sequence: number; readonly stats: EngineStats }
+  | { readonly type: 'failed-request'; readonly failure: FailedRequest; readonly suppressed: number }
+  | { readonly type: 'bad-certificate'; readonly id: string; readonly message: string }
