@@ -29,7 +29,10 @@ export const createUserspaceBackend = (options: UserspaceBackendOptions): Backen
     mode: 'userspace',
     supports: new Set(['IPv6', 'Substitutes']),
     start: (signal, report) => start(userspace, signal, report),
-    sync: (change) => sync(userspace, change),
+    sync(change) {
+      userspace.pending = sync(userspace, change)
+      return userspace.pending
+    },
     exceptions: () => [...userspace.listeners.values()].map(({ status }) => status).filter(isException),
     cleanup: () => release(userspace),
   }
@@ -46,6 +49,9 @@ interface Userspace {
   node: NodeView | undefined
   classify: (source: string, reached: string) => SourceClass
   report: (status: FrontendStatus) => void
+  /** The sync in work, for stop to wait for. */
+  pending: Promise<void>
+  isStopped: boolean
 }
 
 interface CarriedService {
@@ -64,6 +70,8 @@ const createState = (options: UserspaceBackendOptions): Userspace => {
     node: undefined,
     classify: options.classify ?? (() => 'outside'),
     report: () => {},
+    pending: Promise.resolve(),
+    isStopped: false,
     context: {
       clock,
       tcp: createTcpForwarder({ ...options.tcp, clock }),
@@ -85,7 +93,9 @@ const start = async (state: Userspace, signal: AbortSignal, report: (status: Fro
   for (const cidr of state.options.serviceCIDRs) await state.options.localAddresses?.ensure(cidr)
   const stop = async (): Promise<void> => {
     await aborted(signal)
+    state.isStopped = true
     state.report = () => {}
+    await state.pending.catch(() => {})
     await closeAll([...state.listeners.values()])
     state.listeners.clear()
     state.services.clear()
@@ -126,11 +136,16 @@ const sync = async (state: Userspace, change: Change): Promise<void> => {
     for (const id of state.services.get(key)?.ids ?? []) take(id)
     state.services.delete(key)
   }
-  const plans = [...set.values()].map((forwarding) => planService(state, forwarding, node))
+  const plans: ServicePlan[] = []
+  await inBatches([...set.values()], (batch) => void plans.push(...batch.map((each) => planService(state, each, node))))
+  // Everything that a Service gives up is free before another one takes it.
   for (const { stale } of plans) for (const id of stale) take(id)
-  const opening = plans.flatMap((plan) => adopt(state, plan))
+  const opening: Listener[] = []
+  await inBatches(plans, (batch) => void opening.push(...batch.flatMap((plan) => adopt(state, plan))))
   await closeAll(closing)
-  await openAll(opening)
+  await inBatches(opening, async (batch) => {
+    if (!state.isStopped) await Promise.all(batch.map((listener) => listener.open()))
+  })
 }
 
 interface ServicePlan {
@@ -175,16 +190,15 @@ const adopt = (state: Userspace, { desired, carried }: ServicePlan): readonly Li
   })
 }
 
-/** So many sockets take about 2 ms: the loop serves traffic between batches. */
+const closeAll = (listeners: readonly Listener[]): Promise<void> =>
+  inBatches(listeners, async (batch) => void (await Promise.all(batch.map((listener) => listener.close()))))
+
+/** So many sockets or plans take one to three milliseconds: the loop serves traffic between batches, and a small change never waits. */
 const BATCH = 32
 
-const openAll = (listeners: readonly Listener[]): Promise<void> => inBatches(listeners, (listener) => listener.open())
-
-const closeAll = (listeners: readonly Listener[]): Promise<void> => inBatches(listeners, (listener) => listener.close())
-
-const inBatches = async (listeners: readonly Listener[], act: (listener: Listener) => Promise<void>): Promise<void> => {
-  for (let from = 0; from < listeners.length; from += BATCH) {
-    await Promise.all(listeners.slice(from, from + BATCH).map(act))
-    await new Promise((resolve) => setImmediate(resolve))
+const inBatches = async <T>(items: readonly T[], act: (batch: readonly T[]) => void | Promise<void>): Promise<void> => {
+  for (let from = 0; from < items.length; from += BATCH) {
+    if (from > 0) await new Promise((resolve) => setImmediate(resolve))
+    await act(items.slice(from, from + BATCH))
   }
 }
