@@ -1,0 +1,1 @@
+export { createServiceStrategy, type ServiceStrategyOptions } from './strategy.ts'
