@@ -1,4 +1,5 @@
 export { duplicateFields } from './duplicate-fields.ts'
+export { itemNode, type MergeRule, mergeRule } from './merge-keys.ts'
 export type {
   EmbedNode,
   Field,

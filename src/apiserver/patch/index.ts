@@ -1,0 +1,1 @@
+export { applyPatch, type PatchRequest } from './apply-patch.ts'
