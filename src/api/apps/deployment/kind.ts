@@ -1,5 +1,8 @@
 import type { Kind } from '../../kind.ts'
+import { deploymentColumns } from './columns.ts'
+import { setDeploymentDefaults } from './defaults.ts'
 import { type Deployment, deploymentSchema } from './schema.ts'
+import { validateDeployment } from './validation.ts'
 
 export const deploymentKind: Kind<Deployment> = {
   group: 'apps',
@@ -12,9 +15,9 @@ export const deploymentKind: Kind<Deployment> = {
   namespaced: true,
   nameRule: 'dns1123Subdomain',
   schema: deploymentSchema,
-  columns: [],
+  columns: deploymentColumns,
   subresources: new Set(['status', 'scale']),
   selectableFields: [],
-  setDefaults: (object) => object,
-  validate: () => [],
+  setDefaults: setDeploymentDefaults,
+  validate: validateDeployment,
 }

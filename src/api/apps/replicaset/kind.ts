@@ -1,5 +1,8 @@
 import type { Kind } from '../../kind.ts'
+import { replicaSetColumns } from './columns.ts'
+import { setReplicaSetDefaults } from './defaults.ts'
 import { type ReplicaSet, replicaSetSchema } from './schema.ts'
+import { validateReplicaSet } from './validation.ts'
 
 export const replicaSetKind: Kind<ReplicaSet> = {
   group: 'apps',
@@ -12,9 +15,9 @@ export const replicaSetKind: Kind<ReplicaSet> = {
   namespaced: true,
   nameRule: 'dns1123Subdomain',
   schema: replicaSetSchema,
-  columns: [],
+  columns: replicaSetColumns,
   subresources: new Set(['status', 'scale']),
-  selectableFields: [],
-  setDefaults: (object) => object,
-  validate: () => [],
+  selectableFields: [{ path: 'status.replicas', read: ({ status }) => String(status?.replicas ?? 0) }],
+  setDefaults: setReplicaSetDefaults,
+  validate: validateReplicaSet,
 }

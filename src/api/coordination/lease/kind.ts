@@ -1,5 +1,7 @@
 import type { Kind } from '../../kind.ts'
+import { leaseColumns } from './columns.ts'
 import { type Lease, leaseSchema } from './schema.ts'
+import { validateLease } from './validation.ts'
 
 export const leaseKind: Kind<Lease> = {
   group: 'coordination.k8s.io',
@@ -12,9 +14,9 @@ export const leaseKind: Kind<Lease> = {
   namespaced: true,
   nameRule: 'dns1123Subdomain',
   schema: leaseSchema,
-  columns: [],
+  columns: leaseColumns,
   subresources: new Set([]),
   selectableFields: [],
-  setDefaults: (object) => object,
-  validate: () => [],
+  setDefaults: (object) => ({ ...object, metadata: object.metadata ?? {}, spec: object.spec ?? {} }),
+  validate: validateLease,
 }

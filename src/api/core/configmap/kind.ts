@@ -1,5 +1,7 @@
 import type { Kind } from '../../kind.ts'
+import { configMapColumns } from './columns.ts'
 import { type ConfigMap, configMapSchema } from './schema.ts'
+import { validateConfigMap } from './validation.ts'
 
 export const configMapKind: Kind<ConfigMap> = {
   group: '',
@@ -12,9 +14,9 @@ export const configMapKind: Kind<ConfigMap> = {
   namespaced: true,
   nameRule: 'dns1123Subdomain',
   schema: configMapSchema,
-  columns: [],
+  columns: configMapColumns,
   subresources: new Set([]),
   selectableFields: [],
-  setDefaults: (object) => object,
-  validate: () => [],
+  setDefaults: (object) => ({ ...object, metadata: object.metadata ?? {} }),
+  validate: validateConfigMap,
 }

@@ -1,6 +1,8 @@
 import type { Kind } from '../../kind.ts'
 import { endpointsColumns } from './columns.ts'
+import { setEndpointsDefaults } from './defaults.ts'
 import { type Endpoints, endpointsSchema } from './schema.ts'
+import { endpointsWarnings, validateEndpoints } from './validation.ts'
 
 export const endpointsKind: Kind<Endpoints> = {
   group: '',
@@ -16,6 +18,7 @@ export const endpointsKind: Kind<Endpoints> = {
   columns: endpointsColumns,
   subresources: new Set([]),
   selectableFields: [],
-  setDefaults: (object) => object,
-  validate: () => [],
+  setDefaults: setEndpointsDefaults,
+  validate: validateEndpoints,
+  warnings: endpointsWarnings,
 }

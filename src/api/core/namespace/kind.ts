@@ -1,5 +1,8 @@
 import type { Kind } from '../../kind.ts'
+import { namespaceColumns } from './columns.ts'
+import { setNamespaceDefaults } from './defaults.ts'
 import { type Namespace, namespaceSchema } from './schema.ts'
+import { validateNamespace } from './validation.ts'
 
 export const namespaceKind: Kind<Namespace> = {
   group: '',
@@ -12,9 +15,9 @@ export const namespaceKind: Kind<Namespace> = {
   namespaced: false,
   nameRule: 'dns1123Label',
   schema: namespaceSchema,
-  columns: [],
+  columns: namespaceColumns,
   subresources: new Set(['status', 'finalize']),
-  selectableFields: [],
-  setDefaults: (object) => object,
-  validate: () => [],
+  selectableFields: [{ path: 'status.phase', read: ({ status }) => status?.phase ?? '' }],
+  setDefaults: setNamespaceDefaults,
+  validate: validateNamespace,
 }

@@ -1,5 +1,8 @@
 import type { Kind } from '../../kind.ts'
+import { nodeColumns } from './columns.ts'
+import { setNodeDefaults } from './defaults.ts'
 import { type Node, nodeSchema } from './schema.ts'
+import { validateNode } from './validation.ts'
 
 export const nodeKind: Kind<Node> = {
   group: '',
@@ -12,9 +15,9 @@ export const nodeKind: Kind<Node> = {
   namespaced: false,
   nameRule: 'dns1123Subdomain',
   schema: nodeSchema,
-  columns: [],
+  columns: nodeColumns,
   subresources: new Set(['status']),
-  selectableFields: [],
-  setDefaults: (object) => object,
-  validate: () => [],
+  selectableFields: [{ path: 'spec.unschedulable', read: ({ spec }) => String(spec.unschedulable ?? false) }],
+  setDefaults: setNodeDefaults,
+  validate: validateNode,
 }

@@ -1,5 +1,8 @@
 import type { Kind } from '../../kind.ts'
+import { secretColumns } from './columns.ts'
+import { setSecretDefaults } from './defaults.ts'
 import { type Secret, secretSchema } from './schema.ts'
+import { validateSecret } from './validation.ts'
 
 export const secretKind: Kind<Secret> = {
   group: '',
@@ -12,9 +15,9 @@ export const secretKind: Kind<Secret> = {
   namespaced: true,
   nameRule: 'dns1123Subdomain',
   schema: secretSchema,
-  columns: [],
+  columns: secretColumns,
   subresources: new Set([]),
-  selectableFields: [],
-  setDefaults: (object) => object,
-  validate: () => [],
+  selectableFields: [{ path: 'type', read: ({ type }) => type ?? '' }],
+  setDefaults: setSecretDefaults,
+  validate: validateSecret,
 }

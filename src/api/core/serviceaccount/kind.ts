@@ -1,4 +1,5 @@
 import type { Kind } from '../../kind.ts'
+import { serviceAccountColumns } from './columns.ts'
 import { type ServiceAccount, serviceAccountSchema } from './schema.ts'
 
 export const serviceAccountKind: Kind<ServiceAccount> = {
@@ -12,9 +13,9 @@ export const serviceAccountKind: Kind<ServiceAccount> = {
   namespaced: true,
   nameRule: 'dns1123Subdomain',
   schema: serviceAccountSchema,
-  columns: [],
+  columns: serviceAccountColumns,
   subresources: new Set([]),
   selectableFields: [],
-  setDefaults: (object) => object,
+  setDefaults: (object) => ({ ...object, metadata: object.metadata ?? {} }),
   validate: () => [],
 }

@@ -1,6 +1,8 @@
 import type { Kind } from '../../kind.ts'
 import { endpointSliceColumns } from './columns.ts'
+import { setEndpointSliceDefaults } from './defaults.ts'
 import { type EndpointSlice, endpointSliceSchema } from './schema.ts'
+import { validateEndpointSlice } from './validation.ts'
 
 export const endpointSliceKind: Kind<EndpointSlice> = {
   group: 'discovery.k8s.io',
@@ -16,6 +18,6 @@ export const endpointSliceKind: Kind<EndpointSlice> = {
   columns: endpointSliceColumns,
   subresources: new Set([]),
   selectableFields: [],
-  setDefaults: (object) => object,
-  validate: () => [],
+  setDefaults: setEndpointSliceDefaults,
+  validate: validateEndpointSlice,
 }

@@ -1,6 +1,8 @@
 import type { Kind } from '../../kind.ts'
 import { ingressColumns } from './columns.ts'
 import { type Ingress, ingressSchema } from './schema.ts'
+import { validateIngress } from './validation.ts'
+import { ingressWarnings } from './warnings.ts'
 
 export const ingressKind: Kind<Ingress> = {
   group: 'networking.k8s.io',
@@ -16,6 +18,7 @@ export const ingressKind: Kind<Ingress> = {
   columns: ingressColumns,
   subresources: new Set(['status']),
   selectableFields: [],
-  setDefaults: (object) => object,
-  validate: () => [],
+  setDefaults: (object) => ({ ...object, metadata: object.metadata ?? {}, spec: object.spec ?? {} }),
+  validate: validateIngress,
+  warnings: ingressWarnings,
 }

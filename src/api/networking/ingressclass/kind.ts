@@ -1,5 +1,8 @@
 import type { Kind } from '../../kind.ts'
+import { ingressClassColumns } from './columns.ts'
+import { setIngressClassDefaults } from './defaults.ts'
 import { type IngressClass, ingressClassSchema } from './schema.ts'
+import { validateIngressClass } from './validation.ts'
 
 export const ingressClassKind: Kind<IngressClass> = {
   group: 'networking.k8s.io',
@@ -12,9 +15,9 @@ export const ingressClassKind: Kind<IngressClass> = {
   namespaced: false,
   nameRule: 'dns1123Subdomain',
   schema: ingressClassSchema,
-  columns: [],
+  columns: ingressClassColumns,
   subresources: new Set([]),
   selectableFields: [],
-  setDefaults: (object) => object,
-  validate: () => [],
+  setDefaults: setIngressClassDefaults,
+  validate: validateIngressClass,
 }

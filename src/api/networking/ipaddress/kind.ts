@@ -1,5 +1,7 @@
 import type { Kind } from '../../kind.ts'
+import { ipAddressColumns } from './columns.ts'
 import { type IPAddress, ipAddressSchema } from './schema.ts'
+import { validateIPAddress } from './validation.ts'
 
 export const ipAddressKind: Kind<IPAddress> = {
   group: 'networking.k8s.io',
@@ -12,9 +14,14 @@ export const ipAddressKind: Kind<IPAddress> = {
   namespaced: false,
   nameRule: 'ipAddress',
   schema: ipAddressSchema,
-  columns: [],
+  columns: ipAddressColumns,
   subresources: new Set([]),
-  selectableFields: [],
-  setDefaults: (object) => object,
-  validate: () => [],
+  selectableFields: [
+    { path: 'spec.parentRef.group', read: ({ spec }) => spec.parentRef?.group ?? '' },
+    { path: 'spec.parentRef.resource', read: ({ spec }) => spec.parentRef?.resource ?? '' },
+    { path: 'spec.parentRef.namespace', read: ({ spec }) => spec.parentRef?.namespace ?? '' },
+    { path: 'spec.parentRef.name', read: ({ spec }) => spec.parentRef?.name ?? '' },
+  ],
+  setDefaults: (object) => ({ ...object, metadata: object.metadata ?? {}, spec: object.spec ?? {} }),
+  validate: validateIPAddress,
 }

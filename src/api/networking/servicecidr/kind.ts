@@ -1,5 +1,7 @@
 import type { Kind } from '../../kind.ts'
+import { serviceCIDRColumns } from './columns.ts'
 import { type ServiceCIDR, serviceCIDRSchema } from './schema.ts'
+import { validateServiceCIDR } from './validation.ts'
 
 export const serviceCIDRKind: Kind<ServiceCIDR> = {
   group: 'networking.k8s.io',
@@ -12,9 +14,9 @@ export const serviceCIDRKind: Kind<ServiceCIDR> = {
   namespaced: false,
   nameRule: 'dns1123Subdomain',
   schema: serviceCIDRSchema,
-  columns: [],
+  columns: serviceCIDRColumns,
   subresources: new Set(['status']),
   selectableFields: [],
-  setDefaults: (object) => object,
-  validate: () => [],
+  setDefaults: (object) => ({ ...object, metadata: object.metadata ?? {}, spec: object.spec ?? {} }),
+  validate: validateServiceCIDR,
 }
