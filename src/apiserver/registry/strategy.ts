@@ -21,6 +21,12 @@ export interface Strategy<T extends KubeObject> {
    * `object` is undefined for a delete, `old` for a create.
    */
   plan?(request: PlanRequest<T>): Promise<Plan<T>>
+  /** Seconds that a delete leaves the object; `asked` is the client's `gracePeriodSeconds`. By default none. Pure. */
+  graceSeconds?(object: T, asked: number | undefined): number
+  /** What else changes in an object that is marked as being deleted. Pure. */
+  prepareForDelete?(object: T): T
+  /** Throws `Forbidden` for an object that may not be deleted at all. */
+  checkDelete?(object: T): void
   /** Problems that need more than the object itself (other objects, configuration), reported together with `kind.validate`. */
   admit?(request: AdmitRequest<T>): Promise<readonly Problem[]>
 }

@@ -1,0 +1,129 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2'
+import type { AddressInfo, Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import { type Clock, errorCode, errorMessage, type Logger, UserError } from '../../base/index.ts'
+import type { KeyPair } from '../certificates/index.ts'
+import type { Exchange, HttpRequest, HttpResponse } from './exchange.ts'
+
+export interface ListenOptions {
+  readonly host: string
+  /** 0 picks a free one. */
+  readonly port: number
+  readonly authority: string
+  readonly certificate: KeyPair
+  readonly clock: Clock
+  readonly log: Logger
+  readonly handle: (exchange: Exchange) => Promise<void>
+}
+
+export interface Listening {
+  readonly address: { readonly host: string; readonly port: number }
+  /** Resolves when every connection is closed. */
+  readonly stopped: Promise<void>
+}
+
+const HEADERS_TIMEOUT_MS = 15_000
+const HANDSHAKE_TIMEOUT_MS = 10_000
+/** What clients get to end by themselves when the server stops. */
+const CLOSE_MS = 500
+const MAX_STREAMS = 250
+
+/** Serves HTTPS, HTTP/2 and HTTP/1.1, until `signal` aborts. Rejects with a `UserError` when the port cannot be had. */
+export const listenHttps = async (options: ListenOptions, signal: AbortSignal): Promise<Listening> => {
+  const { host, port, log, clock } = options
+  const server = createSecureServer({
+    allowHTTP1: true,
+    key: options.certificate.key,
+    cert: options.certificate.certificate,
+    ca: options.authority,
+    minVersion: 'TLSv1.2',
+    // Everybody may connect; who has no certificate of ours is told so in HTTP.
+    requestCert: true,
+    rejectUnauthorized: false,
+    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+    settings: { maxConcurrentStreams: MAX_STREAMS, maxHeaderListSize: 32 * 1024 },
+  })
+  limitHttp1(server)
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.setNoDelay(true)
+    socket.once('close', () => sockets.delete(socket))
+  })
+  server.on('secureConnection', (socket: TLSSocket) => socket.on('error', () => {}))
+  server.on('tlsClientError', (error) => log.debug('apiserver: TLS handshake failed', { error: errorMessage(error) }))
+  server.on('sessionError', (error) => log.debug('apiserver: HTTP/2 session failed', { error: errorMessage(error) }))
+  server.on('request', (request: AnyRequest, response: AnyResponse) => serve({ options, signal }, request, response))
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) => reject(portError(error, host, port)))
+    server.listen({ host, port }, resolve)
+  })
+  const closed = new Promise<void>((resolve) => server.once('close', resolve))
+  const close = (): void => {
+    server.close()
+    const timer = clock.setTimer(() => sockets.forEach((socket) => void socket.destroy()), CLOSE_MS)
+    server.once('close', () => timer.cancel())
+  }
+  if (signal.aborted) close()
+  else signal.addEventListener('abort', close, { once: true })
+  // A server that listens on TCP has an address of this form.
+  const bound = server.address() as AddressInfo
+  return { address: { host, port: bound.port }, stopped: closed }
+}
+
+type AnyRequest = IncomingMessage | Http2ServerRequest
+type AnyResponse = ServerResponse | Http2ServerResponse
+
+interface Serving {
+  readonly options: ListenOptions
+  readonly signal: AbortSignal
+}
+
+const serve = ({ options, signal }: Serving, request: AnyRequest, response: AnyResponse): void => {
+  const gone = new AbortController()
+  const abort = (): void => gone.abort()
+  response.once('close', abort)
+  signal.addEventListener('abort', abort, { once: true })
+  response.once('close', () => signal.removeEventListener('abort', abort))
+  // A client that goes away is no failure of ours.
+  response.on('error', () => {})
+  request.on('error', () => {})
+  const exchange: Exchange = {
+    // Both kinds have what the interfaces name; their declared types differ in overloads only.
+    request: request as unknown as HttpRequest,
+    response: response as unknown as HttpResponse,
+    // Every connection of this server is TLS.
+    connection: request.socket as TLSSocket,
+    signal: gone.signal,
+    startedMs: options.clock.monotonic(),
+    info: undefined,
+    user: undefined,
+  }
+  options.handle(exchange).catch((error: unknown) => {
+    options.log.error('apiserver: a request broke', { error: errorMessage(error) })
+    response.destroy()
+  })
+}
+
+/** Time limits of the HTTP/1.1 half; the declared type of the server does not name them. */
+const limitHttp1 = (server: object): void => {
+  Object.assign(server, { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: 0, keepAliveTimeout: 120_000, timeout: 0 })
+}
+
+const portError = (error: unknown, host: string, port: number): Error => {
+  switch (errorCode(error)) {
+    case 'EADDRINUSE':
+      return new UserError(
+        `the API server's port ${host}:${port} is in use; stop what holds it or choose another with --api-port`,
+      )
+    case 'EACCES':
+      return new UserError(
+        `the API server's port ${host}:${port} may not be bound by this user; choose one above 1023 with --api-port`,
+      )
+    case 'EADDRNOTAVAIL':
+      return new UserError(`the API server's address ${host} is not of this machine; choose another`)
+    default:
+      return new Error(`the API server cannot listen on ${host}:${port}: ${errorMessage(error)}`, { cause: error })
+  }
+}

@@ -1,0 +1,27 @@
+import type { IngressClass, KubeObject } from '../../api/index.ts'
+import { createIngressStrategy } from './ingress/strategy.ts'
+import { namespaceStrategy } from './namespace/strategy.ts'
+import { podStrategy } from './pod/strategy.ts'
+import { secretStrategy } from './secret/strategy.ts'
+import type { Strategy } from './strategy.ts'
+import { deploymentStrategy, nodeStrategy, replicaSetStrategy } from './workloads/strategies.ts'
+
+export interface StrategySources {
+  /** The present IngressClasses. */
+  ingressClasses(): readonly IngressClass[]
+}
+
+/** What is particular to the kinds that need nothing but the API server itself. */
+export const builtInStrategies = ({ ingressClasses }: StrategySources): readonly Strategy<KubeObject>[] => [
+  erased(namespaceStrategy),
+  erased(podStrategy),
+  erased(secretStrategy),
+  erased(createIngressStrategy(ingressClasses)),
+  erased(deploymentStrategy),
+  erased(replicaSetStrategy),
+  erased(nodeStrategy),
+]
+
+/** A strategy only ever gets objects of its own kind: the verbs look it up by the kind that they decoded. */
+export const erased = <T extends KubeObject>(strategy: Strategy<T>): Strategy<KubeObject> =>
+  strategy as unknown as Strategy<KubeObject>
