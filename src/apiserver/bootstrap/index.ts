@@ -1,0 +1,1 @@
+export { type BootstrapOptions, bootstrap } from './bootstrap.ts'

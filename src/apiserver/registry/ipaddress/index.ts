@@ -1,0 +1,1 @@
+export { ipAddressStrategy } from './strategy.ts'
