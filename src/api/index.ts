@@ -40,6 +40,7 @@ export {
   type SubjectRulesReviewStatus,
   selfSubjectRulesReviewSchema,
 } from './authorization/selfsubjectrulesreview/schema.ts'
+export { scaleOf, withScale } from './autoscaling/scale/scale.ts'
 export { type Scale, type ScaleSpec, type ScaleStatus, scaleSchema } from './autoscaling/scale/schema.ts'
 export { leaseKind } from './coordination/lease/kind.ts'
 export type { Lease, LeaseSpec } from './coordination/lease/schema.ts'
@@ -256,6 +257,7 @@ export {
   type StatusReason,
   type Subject,
 } from './errors.ts'
+export { extensionsIngressKind } from './extensions/v1beta1/ingress/kind.ts'
 export { ageOf, humanDuration } from './human-duration.ts'
 export {
   apiVersionOf,
@@ -322,12 +324,16 @@ export type {
   IngressTLS,
   ServiceBackendPort,
 } from './networking/ingress/schema.ts'
+export { INGRESS_CLASS_ANNOTATION } from './networking/ingress/validation.ts'
 export { ingressClassKind } from './networking/ingressclass/kind.ts'
 export type { IngressClass, IngressClassParametersReference, IngressClassSpec } from './networking/ingressclass/schema.ts'
 export { ipAddressKind } from './networking/ipaddress/kind.ts'
 export type { IPAddress, IPAddressSpec, ParentReference } from './networking/ipaddress/schema.ts'
 export { serviceCIDRKind } from './networking/servicecidr/kind.ts'
 export type { ServiceCIDR, ServiceCIDRSpec, ServiceCIDRStatus } from './networking/servicecidr/schema.ts'
+export { ingressV1beta1Kind } from './networking/v1beta1/ingress/kind.ts'
+export type { IngressV1beta1 } from './networking/v1beta1/ingress/schema.ts'
+export { ingressClassV1beta1Kind } from './networking/v1beta1/ingressclass/kind.ts'
 export { PROBLEM_LIMIT, Problems } from './problems.ts'
 export { sameValue } from './same-value.ts'
 export { scheme } from './scheme.ts'

@@ -11,13 +11,19 @@ import { secretKind } from './core/secret/kind.ts'
 import { serviceKind } from './core/service/kind.ts'
 import { serviceAccountKind } from './core/serviceaccount/kind.ts'
 import { endpointSliceKind } from './discovery/endpointslice/kind.ts'
+import { extensionsIngressKind } from './extensions/v1beta1/ingress/kind.ts'
 import type { Kind } from './kind.ts'
 import { ingressKind } from './networking/ingress/kind.ts'
 import { ingressClassKind } from './networking/ingressclass/kind.ts'
 import { ipAddressKind } from './networking/ipaddress/kind.ts'
 import { serviceCIDRKind } from './networking/servicecidr/kind.ts'
+import { ingressV1beta1Kind } from './networking/v1beta1/ingress/kind.ts'
+import { ingressClassV1beta1Kind } from './networking/v1beta1/ingressclass/kind.ts'
 
-/** Every kind that the API server serves, in the order of discovery. */
+/**
+ * Every kind that the API server serves, in the order of discovery: of a name that two groups have, kubectl takes the first;
+ * of a group's versions, the preferred one comes first.
+ */
 export const scheme: readonly Kind[] = [
   namespaceKind,
   nodeKind,
@@ -33,7 +39,10 @@ export const scheme: readonly Kind[] = [
   ingressClassKind,
   serviceCIDRKind,
   ipAddressKind,
+  ingressV1beta1Kind,
+  ingressClassV1beta1Kind,
   deploymentKind,
   replicaSetKind,
   leaseKind,
+  extensionsIngressKind,
 ]

@@ -12,20 +12,15 @@ interface Workload {
 
 /** Reports a selector that selects nothing or everything, and a template whose pods it would not find. */
 export const validateSelectorAndTemplate = (problems: Problems, path: string, { kind, selector, template }: Workload): void => {
-  if (selector === undefined) problems.required(`${path}.selector`)
-  else {
-    validateLabelSelector(problems, `${path}.selector`, selector)
-    if (isEmptySelector(selector)) {
-      const detail = `empty selector is invalid for ${kind === 'Deployment' ? 'deployment' : 'replica set'}`
-      problems.invalid(`${path}.selector`, selector, detail)
-    }
-  }
+  // One that asks for nothing would be every pod's owner.
+  if (isEmptySelector(selector)) problems.required(`${path}.selector`)
+  else validateLabelSelector(problems, `${path}.selector`, selector)
   if (template === undefined) {
     problems.required(`${path}.template`)
     return
   }
   const labels = template.metadata?.labels
-  if (selector !== undefined && !isEmptySelector(selector) && !selectorMatches(selector, labels)) {
+  if (!isEmptySelector(selector) && !selectorMatches(selector, labels)) {
     problems.invalid(`${path}.template.metadata.labels`, labels ?? {}, '`selector` does not match template `labels`')
   }
   validatePodTemplate(problems, `${path}.template`, template)
