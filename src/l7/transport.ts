@@ -17,7 +17,6 @@ export interface TransportOwner {
  */
 export class Transport {
   readonly socket: net.Socket
-  readonly #owner: TransportOwner
   #text = ''
   #error: Error | undefined
   #corked = false
@@ -25,7 +24,6 @@ export class Transport {
 
   constructor(socket: net.Socket, owner: TransportOwner) {
     this.socket = socket
-    this.#owner = owner
     socket.on('end', () => owner.onEnd())
     socket.on('drain', () => owner.onDrain())
     socket.on('error', (error) => {

@@ -145,7 +145,10 @@ export class ClientConnection implements TransportOwner, Timed, BodySink, Exchan
 
   onExchangeEnd(keepAlive: boolean): void {
     if (this.#phase === Phase.closed) return
-    if (!keepAlive) return this.#linger()
+    if (!keepAlive) {
+      this.#linger()
+      return
+    }
     this.#requests++
     this.#phase = Phase.head
     this.#scan.reset(0)
@@ -251,9 +254,15 @@ export class ClientConnection implements TransportOwner, Timed, BodySink, Exchan
       this.#remaining = request.contentLength
     } else this.#phase = Phase.wait
     const { settings } = this.#context
-    if (request.contentLength > settings.maxBodyBytes) return this.#exchange.refuse(413, 'body-too-large')
-    if (this.#serverName !== undefined && this.#context.certificateOf(request.host) !== this.#serverName.certificate)
-      return this.#exchange.refuse(421, 'other-certificate')
+    this.#exchange.prepare()
+    if (request.contentLength > settings.maxBodyBytes) {
+      this.#exchange.refuse(413, 'body-too-large')
+      return
+    }
+    if (this.#serverName !== undefined && this.#context.certificateOf(request.host) !== this.#serverName.certificate) {
+      this.#exchange.refuse(421, 'other-certificate')
+      return
+    }
     if (this.#phase !== Phase.wait) this.#awaitBody()
     this.#exchange.begin()
   }
@@ -309,7 +318,10 @@ export class ClientConnection implements TransportOwner, Timed, BodySink, Exchan
     this.#phase = Phase.linger
     this.#held = undefined
     this.transport.end()
-    if (this.#peerEnded && !this.transport.isWriting) return this.destroy()
+    if (this.#peerEnded && !this.transport.isWriting) {
+      this.destroy()
+      return
+    }
     this.deadlineMs = this.#context.deadlines.after(this.transport.isWriting ? this.#context.settings.writeTimeoutMs : LINGER_MS)
     if (this.#isPaused) this.transport.resume()
   }

@@ -65,21 +65,31 @@ export class Exchange implements UpstreamUser {
     return this.#upstream?.transport.hasBacklog === true
   }
 
-  /** Routes the request whose head was read and sends it on its way, or answers it. */
-  begin(): void {
-    const request = this.#request
+  /** A request's head was read; what the last one left is forgotten. */
+  prepare(): void {
     this.isActive = true
     this.#tries = 0
     this.#responseStarted = false
     this.#pausedUpstream = false
     this.#target = undefined
+    this.#backend = undefined
     this.#context.stats.requests++
+  }
+
+  /** Routes the prepared request and sends it on its way, or answers it. */
+  begin(): void {
+    const request = this.#request
     const match = this.#context.matcher.match(request.host, request.path)
-    if (match === undefined) return this.refuse(404, 'no-route')
+    if (match === undefined) {
+      this.refuse(404, 'no-route')
+      return
+    }
     this.#target = match.target
     this.#backend = this.#context.backends.get(match.target.backend)
-    if (this.#backend === undefined || this.#backend.size === 0)
-      return this.refuse(503, this.#backend?.unavailable ?? 'no-endpoints')
+    if (this.#backend === undefined || this.#backend.size === 0) {
+      this.refuse(503, this.#backend?.unavailable ?? 'no-endpoints')
+      return
+    }
     this.#text = this.#requestText()
     this.#attempt(false)
   }
@@ -121,7 +131,10 @@ export class Exchange implements UpstreamUser {
     const request = this.#request
     const { context, client } = { context: this.#context, client: this.#client }
     this.#drop()
-    if (this.#responseStarted) return this.#finishBroken()
+    if (this.#responseStarted) {
+      this.#finishBroken()
+      return
+    }
     const keepAlive = request.keepAlive && client.isRequestComplete && client.mayKeepAlive
     client.transport.append(ownAnswer({ status, reason, keepAlive, isHead: request.method === 'HEAD' }))
     client.transport.flush()
@@ -172,7 +185,10 @@ export class Exchange implements UpstreamUser {
 
   onResponseHead(head: ResponseHead): void {
     const { transport } = this.#client
-    if (head.status === 101) return this.#beginTunnel(head)
+    if (head.status === 101) {
+      this.#beginTunnel(head)
+      return
+    }
     if (head.status < 200) {
       // 100 was our business: the client has had its answer to Expect.
       if (head.status !== 100 && this.#request.minor === 1)
@@ -236,13 +252,17 @@ export class Exchange implements UpstreamUser {
   onUpstreamFailure(failure: UpstreamFailure, silent: boolean): void {
     const upstream = this.#upstream
     this.#upstream = undefined
-    if (this.isTunnel) return this.#client.destroy()
+    if (this.isTunnel) {
+      this.#client.destroy()
+      return
+    }
     const neverConnected = failure === 'refused' || failure === 'connect-timeout'
     // A connection that the pod closed while it was idle took nothing of the request; only then is a repetition safe.
     const wasStale = failure === 'reset' && silent && upstream?.isReused === true && this.#mayRepeat
     if ((neverConnected || wasStale) && this.#tries < this.#context.settings.maxTries) {
       this.#context.stats.retries++
-      return this.#attempt(wasStale)
+      this.#attempt(wasStale)
+      return
     }
     const isTimeout = failure === 'connect-timeout' || failure === 'response-timeout'
     this.refuse(isTimeout ? 504 : 502, `upstream-${failure}`)
@@ -254,7 +274,10 @@ export class Exchange implements UpstreamUser {
 
   #attempt(isFresh: boolean): void {
     const pool = this.#backend?.choose()
-    if (pool === undefined) return this.refuse(503, 'no-endpoints')
+    if (pool === undefined) {
+      this.refuse(503, 'no-endpoints')
+      return
+    }
     this.#tries++
     const idle = isFresh ? undefined : pool.takeIdle(this)
     if (idle === undefined) {

@@ -6,7 +6,7 @@
  */
 export const canonicalPath = (path: string): string | undefined => {
   if (!NEEDS_WORK.test(path)) return path.charCodeAt(0) === SLASH ? path : undefined
-  return path.charCodeAt(0) === SLASH ? resolve(path) : undefined
+  return path.charCodeAt(0) === SLASH ? resolved(path) : undefined
 }
 
 const SLASH = 0x2f
@@ -16,7 +16,7 @@ const ESCAPE = /%[0-9a-f]{2}/gi
 const UNRESERVED = /[A-Za-z0-9\-._~]/
 const HIDDEN_SEPARATOR = /%(?:2F|5C)/
 
-const resolve = (path: string): string | undefined => {
+const resolved = (path: string): string | undefined => {
   if (BAD.test(path)) return undefined
   const elements = path.replace(ESCAPE, decodeUnreserved).split('/')
   const kept: string[] = []
@@ -32,9 +32,9 @@ const resolve = (path: string): string | undefined => {
   return kept.length === 0 ? '/' : `/${kept.join('/')}${endsWithSlash ? '/' : ''}`
 }
 
-const decodeUnreserved = (escape: string): string => {
-  const character = String.fromCharCode(Number.parseInt(escape.slice(1), 16))
-  return UNRESERVED.test(character) ? character : escape.toUpperCase()
+const decodeUnreserved = (encoded: string): string => {
+  const character = String.fromCharCode(Number.parseInt(encoded.slice(1), 16))
+  return UNRESERVED.test(character) ? character : encoded.toUpperCase()
 }
 
 const hidesDots = (element: string): boolean =>

@@ -110,19 +110,25 @@ export class WorkerSlot {
   #onMessage(message: FromWorker): void {
     switch (message.type) {
       case 'ready':
-        return this.#initialise()
+        this.#initialise()
+        return
       case 'applied':
         this.#tableSequence = message.sequence
-        return this.#advance()
+        this.#advance()
+        return
       case 'listening':
         this.#toListen--
-        return this.#advance()
+        this.#advance()
+        return
       case 'listen-failed':
-        return this.#onListenFailed(message)
+        this.#onListenFailed(message)
+        return
       case 'stats':
-        return this.#statsWaiters.get(message.sequence)?.(message.stats)
+        this.#statsWaiters.get(message.sequence)?.(message.stats)
+        return
       default:
-        return this.#options.onMessage(message)
+        this.#options.onMessage(message)
+        return
     }
   }
 

@@ -1,0 +1,1 @@
+export { type CertificateProblem, type ReadCertificate, readCertificate } from './certificate.ts'

@@ -1,0 +1,140 @@
+import type { EndpointSlice } from '../api/index.ts'
+import { type Clock, createBackoff, errorMessage, type Logger, sleep } from '../base/index.ts'
+import { serviceOfSlice } from '../model/index.ts'
+import { keyOf } from './routes/index.ts'
+import type { IngressInformers } from './snapshot.ts'
+
+/** What changed since the last batch, as `namespace/name`. */
+export interface Batch {
+  readonly ingresses: ReadonlySet<string>
+  readonly services: ReadonlySet<string>
+  readonly secrets: ReadonlySet<string>
+  /** Classes decide whose Ingresses are; any change asks for all of them. */
+  readonly classes: boolean
+}
+
+export interface ControllerOptions {
+  readonly informers: IngressInformers
+  readonly clock: Clock
+  readonly log: Logger
+  /** Brings a batch into the world; what it throws is logged, and the batch comes again after a back-off. */
+  reconcile(batch: Batch): Promise<void>
+}
+
+/**
+ * The queue of the Ingress, without rules: nothing happens before every cache is complete (a table of half the Services would
+ * answer 503); then each change is worked on at once, and changes that come meanwhile make one batch.
+ */
+export const runController = async (options: ControllerOptions, signal: AbortSignal, firstDone: () => void): Promise<void> => {
+  const { informers, clock, log } = options
+  const pending = new Pending()
+  const stopListening = subscribe(informers, pending)
+  const backoff = createBackoff({ initialMs: 100, maxMs: 30_000, jitter: 0.2 })
+  const wake = (): void => pending.wake()
+  signal.addEventListener('abort', wake, { once: true })
+  try {
+    await Promise.all(Object.values(informers).map((informer) => informer.waitForSync(signal)))
+    pending.begin()
+    while (!signal.aborted) {
+      const batch = pending.take()
+      if (batch === undefined) {
+        await pending.changed()
+        continue
+      }
+      try {
+        await options.reconcile(batch)
+        backoff.reset()
+        firstDone()
+      } catch (error) {
+        if (signal.aborted) break
+        const retryMs = backoff.next()
+        log.error('ingress sync failed', { ingresses: batch.ingresses.size, error: errorMessage(error), retryMs })
+        pending.giveBack(batch)
+        firstDone()
+        await sleep(clock, retryMs, signal)
+      }
+    }
+  } finally {
+    signal.removeEventListener('abort', wake)
+    for (const stop of stopListening) stop()
+  }
+}
+
+class Pending {
+  #ingresses = new Set<string>()
+  #services = new Set<string>()
+  #secrets = new Set<string>()
+  #classes = false
+  #wake = (): void => {}
+
+  /** The first batch comes also when there is nothing: the engine must have a table. */
+  begin(): void {
+    this.#classes = true
+  }
+
+  addIngress(key: string): void {
+    this.#ingresses.add(key)
+    this.#wake()
+  }
+
+  addService(key: string): void {
+    this.#services.add(key)
+    this.#wake()
+  }
+
+  addSecret(key: string): void {
+    this.#secrets.add(key)
+    this.#wake()
+  }
+
+  addClasses(): void {
+    this.#classes = true
+    this.#wake()
+  }
+
+  giveBack(batch: Batch): void {
+    for (const key of batch.ingresses) this.#ingresses.add(key)
+    for (const key of batch.services) this.#services.add(key)
+    for (const key of batch.secrets) this.#secrets.add(key)
+    this.#classes ||= batch.classes
+  }
+
+  take(): Batch | undefined {
+    const batch = { ingresses: this.#ingresses, services: this.#services, secrets: this.#secrets, classes: this.#classes }
+    if (batch.ingresses.size + batch.services.size + batch.secrets.size === 0 && !batch.classes) return undefined
+    this.#ingresses = new Set()
+    this.#services = new Set()
+    this.#secrets = new Set()
+    this.#classes = false
+    return batch
+  }
+
+  /** Resolves at the next addition, or at `wake`. */
+  changed(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve
+    })
+  }
+
+  wake(): void {
+    this.#wake()
+  }
+}
+
+const subscribe = (informers: IngressInformers, pending: Pending): readonly (() => void)[] => {
+  const addSlice = (slice: EndpointSlice): void => {
+    const key = serviceOfSlice(slice)
+    if (key !== undefined) pending.addService(key)
+  }
+  return [
+    informers.ingresses.onChange(({ object }) => pending.addIngress(keyOf(object))),
+    informers.ingressClasses.onChange(() => pending.addClasses()),
+    informers.services.onChange(({ object }) => pending.addService(keyOf(object))),
+    informers.secrets.onChange(({ object }) => pending.addSecret(keyOf(object))),
+    informers.slices.onChange((change) => {
+      addSlice(change.object)
+      // A slice that changes its label leaves one Service and joins another.
+      if (change.type === 'updated') addSlice(change.previous)
+    }),
+  ]
+}

@@ -1,0 +1,5 @@
+export type { ExplainedRoute, Explanation } from './explain.ts'
+export { createIngress, type IngressController, type IngressOptions } from './ingress.ts'
+export { CONTROLLER_NAME } from './routes/index.ts'
+export type { RouteProblem, RouteProblemReason } from './routes/problem.ts'
+export type { StatusAddress } from './status.ts'

@@ -1,0 +1,27 @@
+import type { EndpointSlice, Ingress, IngressClass, Secret, Service } from '../api/index.ts'
+import type { Informer } from '../informers/index.ts'
+import type { RouteSources } from './routes/index.ts'
+
+/** The caches that the Ingress reads; whoever made them starts them. */
+export interface IngressInformers {
+  readonly ingresses: Informer<Ingress>
+  readonly ingressClasses: Informer<IngressClass>
+  readonly services: Informer<Service>
+  /** With the index `service` (`sliceIndexes` of src/model). */
+  readonly slices: Informer<EndpointSlice>
+  readonly secrets: Informer<Secret>
+}
+
+/** The caches as the compilers of routes see them. */
+export const routeSources = (informers: IngressInformers, nowMs: number): RouteSources => ({
+  service: (key) => informers.services.get(...split(key)),
+  slices: (service) => informers.slices.byIndex('service', service),
+  secret: (key) => informers.secrets.get(...split(key)),
+  nowMs,
+})
+
+/** `namespace/name` as a lister takes it. */
+export const split = (key: string): [namespace: string, name: string] => {
+  const slash = key.indexOf('/')
+  return [key.slice(0, slash), key.slice(slash + 1)]
+}
