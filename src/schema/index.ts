@@ -1,5 +1,6 @@
 export { duplicateFields } from './duplicate-fields.ts'
 export { itemNode, type MergeRule, mergeRule } from './merge-keys.ts'
+export { decodeProtobuf, isProtobuf, type ProtobufEnvelope, ProtobufError, readEnvelope } from './protobuf.ts'
 export type {
   EmbedNode,
   Field,
