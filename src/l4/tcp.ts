@@ -1,6 +1,6 @@
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { type Clock, realClock } from '../base/index.ts'
-import { relay } from './relay.ts'
+import { answersTo, relay } from './relay.ts'
 import { type Client, plainAddress, type Target } from './target.ts'
 
 export interface TcpForwarderOptions {
@@ -182,6 +182,7 @@ const attempt = (engine: Engine, trial: Attempt, tried: readonly Target[]): void
     keepAlive: true,
     keepAliveInitialDelay: 60_000,
     autoSelectFamily: false,
+    onread: answersTo(client),
   })
   engine.connections.set(client, upstream)
   const deadline = engine.clock.setTimer(() => upstream.destroy(), engine.connectTimeoutMs)
