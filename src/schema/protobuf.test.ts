@@ -5,7 +5,7 @@ import { selfSubjectReviewSchema } from '../api/authentication/selfsubjectreview
 import { tokenRequestSchema } from '../api/authentication/tokenreview/schema.ts'
 import { selfSubjectAccessReviewSchema } from '../api/authorization/selfsubjectaccessreview/schema.ts'
 import { selfSubjectRulesReviewSchema } from '../api/authorization/selfsubjectrulesreview/schema.ts'
-import { scheme, serviceKind } from '../api/index.ts'
+import { apiVersionOf, scheme } from '../api/index.ts'
 import { deleteOptionsSchema } from '../api/meta/options.ts'
 import { decodeProtobuf, isProtobuf, ProtobufError, readEnvelope } from './protobuf.ts'
 import {
@@ -42,17 +42,17 @@ interface Captured {
 const captured = JSON.parse(readFileSync(new URL('testdata/kubectl-bodies.json', import.meta.url), 'utf8')) as readonly Captured[]
 
 const schemas = new Map<string, Schema<unknown>>([
-  ...scheme.map((kind) => [kind.kind, kind.schema] as const),
-  ['TokenRequest', tokenRequestSchema],
-  ['SelfSubjectAccessReview', selfSubjectAccessReviewSchema],
-  ['SelfSubjectRulesReview', selfSubjectRulesReviewSchema],
-  ['SelfSubjectReview', selfSubjectReviewSchema],
+  ...scheme.map((kind) => [`${apiVersionOf(kind)} ${kind.kind}`, kind.schema] as const),
+  ['authentication.k8s.io/v1 TokenRequest', tokenRequestSchema],
+  ['authorization.k8s.io/v1 SelfSubjectAccessReview', selfSubjectAccessReviewSchema],
+  ['authorization.k8s.io/v1 SelfSubjectRulesReview', selfSubjectRulesReviewSchema],
+  ['authentication.k8s.io/v1 SelfSubjectReview', selfSubjectReviewSchema],
 ])
 
 describe('bodies captured from kubectl 1.34 and 1.35 are what it prints with --dry-run=client -o json', () => {
   it.each(captured.map((each) => [each.command, each] as const))('%s', (_command, { body, expected }) => {
     const envelope = readEnvelope(Buffer.from(body, 'base64'))
-    const schema = schemas.get(envelope.kind)!
+    const schema = schemas.get(`${envelope.apiVersion} ${envelope.kind}`)!
     const decoded = decodeProtobuf(schema, envelope)
     const { apiVersion, kind } = envelope
     expect(decoded).toEqual(checkStructure(schema, { apiVersion, kind, ...expected }, { unknownFields: 'report' }).pruned)
