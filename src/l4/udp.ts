@@ -1,5 +1,5 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
-import { type Clock, realClock, type Timer } from '../base/index.ts'
+import { type Clock, errorCode, realClock, type Timer } from '../base/index.ts'
 import { type Client, isFamily6, type Target } from './target.ts'
 
 export interface UdpForwarderOptions {
@@ -58,9 +58,11 @@ interface Flow {
   /** Datagrams that came before the socket was ready; undefined from then on. */
   waiting: Buffer[] | undefined
   lastActive: number
+  readonly sent: (error: Error | null) => void
   readonly end: () => void
 }
 
+const UNREACHABLE: ReadonlySet<string> = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH'])
 const RESOLUTION_MS = 1_000
 const MAX_WAITING = 16
 
@@ -141,7 +143,7 @@ const receive = (context: ListenContext, datagram: Buffer, remote: RemoteInfo): 
     return
   }
   touch(context.engine, flow)
-  if (flow.waiting === undefined) flow.socket.send(datagram, ignore)
+  if (flow.waiting === undefined) flow.socket.send(datagram, flow.sent)
   else if (flow.waiting.length < MAX_WAITING) flow.waiting.push(datagram)
   else context.engine.counters.dropped++
 }
@@ -165,6 +167,9 @@ const openFlow = (context: ListenContext, remote: RemoteInfo, key: string): Flow
     socket,
     waiting: [],
     lastActive: engine.clock.monotonic(),
+    sent: (error) => {
+      if (error !== null && UNREACHABLE.has(errorCode(error) ?? '')) flow.end()
+    },
     end: () => {
       if (!engine.flows.delete(flow)) return
       flows.delete(key)
@@ -175,14 +180,14 @@ const openFlow = (context: ListenContext, remote: RemoteInfo, key: string): Flow
   engine.flows.add(flow)
   engine.counters.opened++
   scheduleSweep(engine)
-  // Port unreachable from the endpoint arrives as an error: the next datagram may go to another one.
+  // Port unreachable arrives as an error of whichever call comes next, send or receive: the next datagram may go to another endpoint.
   socket.on('error', flow.end)
   socket.on('message', (reply) => {
     touch(engine, flow)
     if (engine.flows.has(flow)) server.send(reply, remote.port, remote.address, ignore)
   })
   socket.once('connect', () => {
-    for (const datagram of flow.waiting ?? []) socket.send(datagram, ignore)
+    for (const datagram of flow.waiting ?? []) socket.send(datagram, flow.sent)
     flow.waiting = undefined
   })
   socket.connect(target.port, target.address)
