@@ -41,7 +41,13 @@ export const createPortClient = (options: PortClientOptions): Client => {
       }
     },
     async create(kind, body, write = {}) {
-      const full = { ...body, apiVersion: body.apiVersion ?? apiVersionOf(kind), kind: body.kind ?? kind.kind }
+      const { name, ...unnamed } = body.metadata
+      const full = {
+        ...body,
+        apiVersion: body.apiVersion ?? apiVersionOf(kind),
+        kind: body.kind ?? kind.kind,
+        metadata: name === '' ? unnamed : body.metadata,
+      }
       return parseObject(
         kind,
         await object({

@@ -1,0 +1,1 @@
+export { createDeploymentController, type DeploymentControllerDeps } from './controller.ts'

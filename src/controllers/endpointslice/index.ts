@@ -1,0 +1,1 @@
+export { createEndpointSliceController, type EndpointSliceControllerDeps } from './controller.ts'

@@ -1,0 +1,1 @@
+export { createNamespaceController, type NamespaceControllerDeps } from './controller.ts'

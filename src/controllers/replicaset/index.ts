@@ -1,0 +1,1 @@
+export { createReplicaSetController, type ReplicaSetControllerDeps } from './controller.ts'

@@ -1,0 +1,1 @@
+export { createScheduler, type SchedulerDeps } from './controller.ts'
