@@ -18,8 +18,17 @@ const isExternallyAccessible = (spec: ServiceSpec): boolean =>
 /** A new Service has no status. */
 export const prepareForCreate = (service: Service): Service => {
   const { status: _, ...rest } = service
-  return { ...rest, status: { loadBalancer: {} } }
+  return { ...rest, spec: dropUnheldPorts(specOf(service)), status: { loadBalancer: {} } }
 }
+
+/** Before defaulting a client may have sent none. */
+const specOf = (service: Pick<Partial<Service>, 'spec'>): ServiceSpec => service.spec ?? {}
+
+/** Nothing holds a node port for an ExternalName, so it shows none. */
+const dropUnheldPorts = (spec: ServiceSpec): ServiceSpec =>
+  typeOf(spec) === 'ExternalName' && spec.ports !== undefined ? { ...spec, ports: withoutNodePorts(spec.ports) } : spec
+
+const withoutNodePorts = (ports: readonly ServicePort[]): readonly ServicePort[] => ports.map(({ nodePort: _, ...port }) => port)
 
 /**
  * What a client that replaces a Service may leave out or leave behind: allocated values that it does not send are kept, and
@@ -34,8 +43,9 @@ export const prepareForUpdate = (service: Service, old: Service): Service => {
     keepClusterIPs,
     keepNodePorts,
     keepHealthCheckNodePort,
+    dropUnheldPorts,
   ]
-  const spec = steps.reduce((current, step) => step(current, old.spec), service.spec)
+  const spec = steps.reduce((current, step) => step(current, old.spec), specOf(service))
   const leavesLoadBalancer = typeOf(old.spec) === 'LoadBalancer' && typeOf(spec) !== 'LoadBalancer'
   if (!leavesLoadBalancer) return { ...service, spec }
   return { ...service, spec, status: { ...service.status, loadBalancer: {} } }
@@ -96,7 +106,7 @@ const dropForType: Step = (spec, old) => {
   drop(isExternallyAccessible(old), isExternallyAccessible(spec), ['externalTrafficPolicy'])
   const next: ServiceSpec = Object.fromEntries(Object.entries(spec).filter(([field]) => !dropped.some((each) => each === field)))
   if (!hasNodePorts(old) || hasNodePorts(spec) || !sameNodePorts(spec, old)) return next
-  return { ...next, ports: next.ports?.map(({ nodePort: _, ...port }) => port) }
+  return { ...next, ports: withoutNodePorts(next.ports ?? []) }
 }
 
 const nodePortsOf = (spec: ServiceSpec): readonly number[] => (spec.ports ?? []).map((port) => port.nodePort ?? 0)
