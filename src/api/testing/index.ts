@@ -3,5 +3,6 @@ export { NamespaceBuilder, NodeBuilder, namespace, node } from './cluster-object
 export { EndpointSliceBuilder, endpointSlice } from './endpoint-slice.ts'
 export { IngressBuilder, ingress } from './ingress.ts'
 export { PodBuilder, pod } from './pod.ts'
+export { decoded, problemLines, problemsOf } from './problem-lines.ts'
 export { ServiceBuilder, service } from './service.ts'
 export { DeploymentBuilder, deployment, ReplicaSetBuilder, replicaSet } from './workload.ts'

@@ -5,14 +5,15 @@ export const DEFAULT_CLIENT_IP_TIMEOUT_SECONDS = 10800
 
 /** Everything that a Service gets without knowledge of the cluster; addresses, families and ports are allocated by the API server. */
 export const setServiceDefaults = (service: Service): Service => {
-  const type = service.spec?.type ?? 'ClusterIP'
-  const spec: ServiceSpec = { ...service.spec, type }
+  const { sessionAffinityConfig, ...given } = service.spec ?? {}
+  const type = given.type ?? 'ClusterIP'
+  const spec: ServiceSpec = { ...given, type }
   return {
     ...service,
     metadata: service.metadata ?? {},
     spec: {
       ...spec,
-      ...affinityDefaults(spec),
+      ...affinityDefaults(spec.sessionAffinity || 'None', sessionAffinityConfig),
       ...clusterIPsDefault(spec),
       ...trafficDefaults(spec),
       ...(spec.ports === undefined ? {} : { ports: spec.ports.map(portDefaults) }),
@@ -28,11 +29,13 @@ const portDefaults = (port: ServicePort): ServicePort => ({
 })
 
 /** A config without ClientIP is dropped: a patch of `sessionAffinity` alone would leave it behind. */
-const affinityDefaults = (spec: ServiceSpec): Partial<ServiceSpec> => {
-  const sessionAffinity = spec.sessionAffinity || 'None'
-  if (sessionAffinity === 'None') return { sessionAffinity, sessionAffinityConfig: undefined }
-  if (sessionAffinity !== 'ClientIP') return { sessionAffinity }
-  const timeoutSeconds = spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? DEFAULT_CLIENT_IP_TIMEOUT_SECONDS
+const affinityDefaults = (
+  sessionAffinity: NonNullable<ServiceSpec['sessionAffinity']>,
+  config: ServiceSpec['sessionAffinityConfig'],
+): Partial<ServiceSpec> => {
+  if (sessionAffinity === 'None') return { sessionAffinity }
+  if (sessionAffinity !== 'ClientIP') return { sessionAffinity, ...(config && { sessionAffinityConfig: config }) }
+  const timeoutSeconds = config?.clientIP?.timeoutSeconds ?? DEFAULT_CLIENT_IP_TIMEOUT_SECONDS
   return { sessionAffinity, sessionAffinityConfig: { clientIP: { timeoutSeconds } } }
 }
 
