@@ -1,4 +1,15 @@
-import type { Deployment, EndpointSlice, Endpoints, Kind, Namespace, Node, Pod, ReplicaSet, Service } from '../api/index.ts'
+import type {
+  Deployment,
+  EndpointSlice,
+  Endpoints,
+  Kind,
+  KubeObject,
+  Namespace,
+  Node,
+  Pod,
+  ReplicaSet,
+  Service,
+} from '../api/index.ts'
 import type { Indexes, Informer } from '../informers/index.ts'
 import { sliceIndexes } from '../model/index.ts'
 import { controllerOf } from './ownership.ts'

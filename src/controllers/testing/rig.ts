@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import {
   deploymentKind,
   endpointSliceKind,
@@ -39,6 +40,7 @@ export const withControllers = async (
   const clock = pausedClock()
   const api = fakeApi({ clock })
   const stop = new AbortController()
+  setMaxListeners(0, stop.signal)
   const informers = createInformers(api, clock)
   const deps: ControllersDeps = { client: api.client, informers, clock, log: silentLogger }
   const started = [...informers.all.map(({ informer }) => informer), ...create(deps)]
