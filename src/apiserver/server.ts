@@ -8,11 +8,12 @@ import { authorize } from './authentication/index.ts'
 import { createCaches } from './cache/index.ts'
 import type { KeyPair } from './certificates/index.ts'
 import { createDiscovery, type VirtualKind, versionInfo } from './discovery/index.ts'
+import { reapEvents } from './event-reaper.ts'
 import { createFilters, type InFlight, runFilters } from './filters.ts'
 import { createDocumentRoute, type HealthCheck } from './http/document-routes.ts'
 import { type Exchange, infoOf } from './http/exchange.ts'
 import { type Listening, listenHttps } from './http/listen.ts'
-import { resourceRoute } from './http/resource-route.ts'
+import { createResourceRoute } from './http/resource-route.ts'
 import { createServerMetrics } from './metrics.ts'
 import { ensureNamespaces } from './namespaces.ts'
 import { builtInStrategies } from './registry/strategies.ts'
@@ -85,11 +86,12 @@ export const createApiServer = (options: ApiServerOptions): ApiServer => {
       const following = await caches.start(signal)
       for (const hook of [ensureNamespaces, ...(options.startHooks ?? [])]) await hook(port)
       isReady = true
+      const reaping = reapEvents({ store, caches, clock, log }, signal)
       const stop = async (): Promise<void> => {
         await aborted(signal)
         isReady = false
         stopping.abort()
-        await following.stopped
+        await Promise.all([following.stopped, reaping])
       }
       return { stopped: stop() }
     },
@@ -112,10 +114,11 @@ const createHandler = (options: ApiServerOptions, context: RestContext, isReady:
     checks: healthChecks(context, isReady),
     metrics: async () => ({ contentType: metrics.registry.contentType, text: await metrics.registry.metrics() }),
   })
+  const resourceRoute = createResourceRoute(context)
   const route = async (exchange: Exchange): Promise<void> => {
     const info = infoOf(exchange)
     if (info.kind === 'path') await documentRoute(exchange, info)
-    else await resourceRoute(context, exchange, info)
+    else await resourceRoute(exchange, info)
   }
   const filters = createFilters({
     log,

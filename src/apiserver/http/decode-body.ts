@@ -3,7 +3,7 @@ import { badRequest } from '../../api/index.ts'
 import type { ApiRequest } from '../../client/index.ts'
 import { duplicateFields } from '../../schema/index.ts'
 import { unsupportedMediaType } from '../rest/index.ts'
-import { decodeProtobuf } from './protobuf.ts'
+import type { ProtobufReader } from './protobuf.ts'
 
 /** A request's body as a value. */
 export interface DecodedBody {
@@ -11,6 +11,13 @@ export interface DecodedBody {
   /** Paths of fields that occur twice, as JSON.parse hides them. */
   readonly duplicates: readonly string[]
   readonly patchType?: NonNullable<ApiRequest['patchType']>
+}
+
+interface RawBody {
+  readonly contentType: string | undefined
+  readonly body: Buffer
+  readonly isPatch: boolean
+  readonly readProtobuf: ProtobufReader
 }
 
 const PATCH_TYPES: ReadonlyMap<string, NonNullable<ApiRequest['patchType']>> = new Map([
@@ -21,7 +28,7 @@ const PATCH_TYPES: ReadonlyMap<string, NonNullable<ApiRequest['patchType']>> = n
 ])
 
 /** Decodes by the content type. Throws 415 for one that is not served, `BadRequest` for a body that is not what it says. */
-export const decodeRequestBody = (contentType: string | undefined, body: Buffer, isPatch: boolean): DecodedBody => {
+export const decodeRequestBody = ({ contentType, body, isPatch, readProtobuf }: RawBody): DecodedBody => {
   const type = (contentType ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
   if (isPatch) return decodePatch(type, body)
   switch (type) {
@@ -32,7 +39,7 @@ export const decodeRequestBody = (contentType: string | undefined, body: Buffer,
     case 'text/yaml':
       return { value: decodeYaml(body), duplicates: [] }
     case 'application/vnd.kubernetes.protobuf':
-      return { value: body.length === 0 ? undefined : decodeProtobuf(body), duplicates: [] }
+      return { value: body.length === 0 ? undefined : readProtobuf(body), duplicates: [] }
     default:
       throw unsupportedMediaType(
         'the body of the request was in an unknown format - accepted media types include: ' +

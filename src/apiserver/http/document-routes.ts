@@ -79,7 +79,10 @@ const sendHealth = (response: Exchange['response'], checks: readonly HealthCheck
   if (wanted.length === 0) throw pageNotFound()
   const results = wanted.map((check) => ({ name: check.name, problem: check.check() }))
   const isHealthy = results.every((result) => result.problem === undefined)
-  if (isHealthy && request.query['verbose'] === undefined) return sendText(response, 200, 'ok')
+  if (isHealthy && request.query['verbose'] === undefined) {
+    sendText(response, 200, 'ok')
+    return
+  }
   const lines = results.map(({ name, problem }) => (problem === undefined ? `[+]${name} ok` : `[-]${name} failed: ${problem}`))
   const verdict = `${request.name} check ${isHealthy ? 'passed' : 'failed'}`
   sendText(response, isHealthy ? 200 : 500, `${[...lines, verdict].join('\n')}\n`)

@@ -13,12 +13,22 @@ import { negotiate, parseIncludeObject } from '../table/index.ts'
 import { readBody } from './body.ts'
 import { decodeRequestBody } from './decode-body.ts'
 import { type Exchange, userOf } from './exchange.ts'
+import { createProtobufReader, type ProtobufReader } from './protobuf.ts'
 import { createEventEncoder, renderAnswer, type View } from './render.ts'
 import { sendJson, warningHeaders } from './respond.ts'
 import { writeStream } from './stream.ts'
 
-/** Answers a request for a resource. Throws `ApiError`. */
-export const resourceRoute = async (context: RestContext, exchange: Exchange, info: ResourceInfo): Promise<void> => {
+/** How requests for resources are answered; rejects with `ApiError`. */
+export const createResourceRoute = (context: RestContext) => {
+  const readProtobuf = createProtobufReader(context.resources)
+  return (exchange: Exchange, info: ResourceInfo): Promise<void> => answer({ ...context, readProtobuf }, exchange, info)
+}
+
+interface RouteContext extends RestContext {
+  readonly readProtobuf: ProtobufReader
+}
+
+const answer = async (context: RouteContext, exchange: Exchange, info: ResourceInfo): Promise<void> => {
   const isStream = info.subresource === 'log'
   const view: View = {
     representation: isStream ? { kind: 'object' } : negotiate(exchange.request.headers.accept),
@@ -30,17 +40,21 @@ export const resourceRoute = async (context: RestContext, exchange: Exchange, in
     const batches = await openWatch(context, target.request)
     return sendWatch(context, exchange, { view, resource: target.request.target, batches })
   }
-  const answer = await executeRequest(context, request)
-  return sendAnswer(context, exchange, { view, resource: target.kind === 'resource' ? target.request.target : undefined, answer })
+  const resource = target.kind === 'resource' ? target.request.target : undefined
+  return sendAnswer(context, exchange, { view, resource, answer: await executeRequest(context, request) })
 }
 
-const apiRequest = async (context: RestContext, exchange: Exchange, info: ResourceInfo): Promise<ApiRequest & BodyNotes> => {
+const apiRequest = async (context: RouteContext, exchange: Exchange, info: ResourceInfo): Promise<ApiRequest & BodyNotes> => {
   const { request, signal } = exchange
   const { kind: _, path: __, ...target } = info
   const base: ApiRequest = { ...target, user: userOf(exchange), userAgent: agentOf(request.headers['user-agent']), signal }
   if (info.verb === 'get' || info.verb === 'list' || info.verb === 'watch') return base
-  const bytes = await readBody(request, context.clock)
-  const { value, duplicates, patchType } = decodeRequestBody(request.headers['content-type'], bytes, info.verb === 'patch')
+  const { value, duplicates, patchType } = decodeRequestBody({
+    contentType: request.headers['content-type'],
+    body: await readBody(request, context.clock),
+    isPatch: info.verb === 'patch',
+    readProtobuf: context.readProtobuf,
+  })
   return {
     ...base,
     ...(value === undefined ? {} : { body: value }),

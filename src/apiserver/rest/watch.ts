@@ -1,4 +1,4 @@
-import { apiVersionOf, expired, type KubeObject, type Problem } from '../../api/index.ts'
+import { type ApiError, apiVersionOf, expired, type KubeObject, type Problem } from '../../api/index.ts'
 import type { ApiAnswer, RawWatchEvent } from '../../client/index.ts'
 import { type CacheEvent, type KindCache, tombstone } from '../cache/index.ts'
 import type { ResourceRequest, RestContext } from './context.ts'
@@ -19,13 +19,18 @@ export const openWatch = async (context: RestContext, request: ResourceRequest):
   if (options.revision > 0) await waitFor(context, options.revision, request.signal)
   // A watch from "now" begins after all that was acknowledged before it.
   else if (!options.anyState) await context.caches.fresh(request.signal)
-  const after = options.initialEvents ? context.caches.revision : options.revision
+  const after = options.initialEvents || options.revision === 0 ? context.caches.revision : options.revision
   const position = cache.ring.seek(after)
-  if (position === undefined) throw tooOld(after, cache)
+  if (position === undefined) return failed(tooOld(after, cache))
   // Taken now, at the revision that `after` says; what comes later is in the ring.
   const initial = options.initialEvents ? present(cache, selection) : []
-  const signal = AbortSignal.any([context.stopping, ...(request.signal === undefined ? [] : [request.signal])])
-  return follow({ context, resource: request.target, cache, selection, options, initial, position, after, signal })
+  const { target: resource, signal } = request
+  return follow({ context, resource, cache, selection, options, initial, position, after, signal })
+}
+
+/** A watch whose only event is an error: clients look for it there (as Kubernetes sends it). */
+async function* failed(error: ApiError): AsyncGenerator<readonly RawWatchEvent[]> {
+  yield [{ type: 'ERROR', object: error.status }]
 }
 
 /** The answer of a watch to those who want one event after the other. */
@@ -108,7 +113,7 @@ interface Follow {
   readonly position: number
   /** Events up to this revision are known to the watcher. */
   readonly after: number
-  readonly signal: AbortSignal
+  readonly signal: AbortSignal | undefined
 }
 
 const BATCH = 256
@@ -116,9 +121,9 @@ const BOOKMARK_MS = 60_000
 
 async function* follow(watcher: Follow): AsyncGenerator<readonly RawWatchEvent[]> {
   const { context, cache, options, signal } = watcher
-  const { clock, caches } = context
+  const { clock, caches, stopping } = context
   const bell = createBell()
-  let isOver = signal.aborted
+  let isOver = stopping.aborted || signal?.aborted === true
   let isBookmarkDue = false
   const end = (): void => {
     isOver = true
@@ -131,7 +136,8 @@ async function* follow(watcher: Follow): AsyncGenerator<readonly RawWatchEvent[]
   let reminder = options.bookmarks ? clock.setTimer(remind, BOOKMARK_MS) : undefined
   const deadline = clock.setTimer(end, options.timeoutMs)
   const unsubscribe = cache.subscribe(bell.ring)
-  signal.addEventListener('abort', end, { once: true })
+  signal?.addEventListener('abort', end, { once: true })
+  stopping.addEventListener('abort', end, { once: true })
   try {
     yield* initialEvents(watcher)
     let position = watcher.position
@@ -152,14 +158,15 @@ async function* follow(watcher: Follow): AsyncGenerator<readonly RawWatchEvent[]
       await bell.rung()
     }
     // So that the next watch begins where this one ended, however quiet it was.
-    if (options.bookmarks && !signal.aborted && position === cache.ring.end) {
+    if (options.bookmarks && signal?.aborted !== true && position === cache.ring.end) {
       yield [bookmark(watcher.resource, Math.max(caches.revision, watcher.after))]
     }
   } finally {
     unsubscribe()
     deadline.cancel()
     reminder?.cancel()
-    signal.removeEventListener('abort', end)
+    signal?.removeEventListener('abort', end)
+    stopping.removeEventListener('abort', end)
   }
 }
 
