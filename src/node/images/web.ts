@@ -93,8 +93,12 @@ const decodedPath = (request: IncomingMessage): string | undefined => {
 const handle = (request: IncomingMessage, response: ServerResponse): void => {
   request.resume()
   const path = decodedPath(request)
-  if (request.method !== 'GET' && request.method !== 'HEAD') return send(response, 405, 'method not allowed\n', 'text/plain')
-  if (path === undefined || path.includes('\0')) return send(response, 400, 'bad path\n', 'text/plain')
+  if (request.method !== 'GET' && request.method !== 'HEAD') send(response, 405, 'method not allowed\n', 'text/plain')
+  else if (path === undefined || path.includes('\0')) send(response, 400, 'bad path\n', 'text/plain')
+  else serve(request, response, path)
+}
+
+const serve = (request: IncomingMessage, response: ServerResponse, path: string): void => {
   const file = root === undefined ? undefined : fileOf(root, path)
   if (file !== undefined) {
     response.writeHead(200, {

@@ -1,0 +1,6 @@
+export { createCatalogue, type Image, type ImageCatalogue } from './catalogue.ts'
+export { createLoopbackNetwork, type LoopbackNetworkOptions } from './network/loopback.ts'
+export { createNetnsNetwork, type NetnsNetworkOptions } from './network/netns.ts'
+export type { Attachment, AttachRequest, PodNetwork } from './network/pod-network.ts'
+export { createNode, type NodeOptions, type PodLogRequest, type PodLogs } from './node.ts'
+export type { NodeDns } from './pod/pod-deps.ts'

@@ -1,0 +1,71 @@
+/** How a container's process is set apart from the machine. */
+export interface Isolation {
+  /**
+   * `full`: process, mount and host name namespaces (root); `processes`: a process namespace inside a user namespace (ordinary user);
+   * `none`: just a process group. With a process namespace nothing that a container started can outlive it.
+   */
+  readonly kind: 'full' | 'processes' | 'none'
+}
+
+export interface Launch {
+  readonly isolation: Isolation['kind']
+  readonly argv: readonly string[]
+  readonly workingDir: string
+  readonly hostname: string
+  /** The network namespace's file; undefined for the machine's network. */
+  readonly namespacePath?: string
+  /** Shell commands that set the container's view up, run before it starts. */
+  readonly setup: readonly string[]
+  /** A folder to make the container's root. */
+  readonly root?: string
+}
+
+/** The command line that starts a container. Pure. */
+export const launchCommand = (launch: Launch): readonly [string, ...string[]] => {
+  const { isolation, namespacePath, argv } = launch
+  if (isolation === 'none')
+    return inNetwork(namespacePath, ['sh', '-c', 'cd "$1" && shift && exec "$@"', 'fairway-init', launch.workingDir, ...argv])
+  const flags =
+    isolation === 'full' ? ['--mount', '--uts', '--propagation', 'slave'] : ['--user', '--map-current-user', '--mount']
+  const init = ['sh', '-c', initScript(launch), 'fairway-init', ...argv]
+  return inNetwork(namespacePath, ['unshare', ...flags, '--pid', '--mount-proc', '--fork', '--kill-child=KILL', '--', ...init])
+}
+
+const inNetwork = (namespacePath: string | undefined, argv: readonly [string, ...string[]]): readonly [string, ...string[]] =>
+  namespacePath === undefined ? argv : ['nsenter', `--net=${namespacePath}`, '--', ...argv]
+
+/**
+ * Process 1 of the container's process namespace: it sets the view up, starts the container's own process and ends with its exit code.
+ * The own process is not process 1 itself, so that signals act on it as they do elsewhere (process 1 ignores those that it has no handler for).
+ * A shell starts background commands with SIGINT and SIGQUIT ignored; `env` undoes that.
+ */
+const initScript = (launch: Launch): string => {
+  const start = launch.root === undefined ? '' : `chroot ${quote(launch.root)} `
+  const hostname = launch.isolation === 'full' ? [`echo ${quote(launch.hostname)} > /proc/sys/kernel/hostname`] : []
+  const chdir = launch.root === undefined ? [`cd ${quote(launch.workingDir)}`] : []
+  const enter = launch.root === undefined ? '' : `sh -c ${quote(`cd ${quote(launch.workingDir)} && exec "$@"`)} fairway-init `
+  return [
+    'set -e',
+    ...hostname,
+    ...launch.setup,
+    ...chdir,
+    `${start}${enter}env --default-signal=INT,QUIT -- "$@" &`,
+    'wait $!',
+  ].join('\n')
+}
+
+/** The command line that runs another command inside a running container whose process 1 is `initPid`. Pure. */
+export const enterCommand = (
+  initPid: number,
+  argv: readonly string[],
+  isolation: Isolation['kind'],
+): readonly [string, ...string[]] => {
+  const namespaces =
+    isolation === 'full'
+      ? ['--mount', '--uts', '--pid', '--net', '--root', '--wd']
+      : ['--user', '--preserve-credentials', '--mount', '--pid', '--wd']
+  return ['nsenter', '--target', String(initPid), ...namespaces, '--', ...argv]
+}
+
+/** A word for a POSIX shell. */
+export const quote = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`

@@ -1,0 +1,149 @@
+import type { Readable } from 'node:stream'
+import { type Clock, errorMessage } from '../../base/index.ts'
+import { childrenOf, type ExitStatus, type Host, type SpawnedProcess } from '../../host/index.ts'
+import type { HandlerOutcome } from '../probe/handlers.ts'
+import { createJournal, INSTANCE_VARIABLE, type Journal } from './journal.ts'
+import { enterCommand, type Isolation, type Launch, launchCommand } from './launch.ts'
+
+/** Starts containers as processes. */
+export interface Runtime {
+  readonly isolation: Isolation['kind']
+  /** Rejects with `HostError` when the process can't be started. */
+  start(request: StartRequest): Promise<ContainerProcess>
+}
+
+export interface StartRequest extends Omit<Launch, 'isolation'> {
+  readonly env: ReadonlyMap<string, string>
+}
+
+export interface ContainerProcess {
+  readonly pid: number
+  readonly stdout: Readable
+  readonly stderr: Readable
+  readonly exited: Promise<ExitStatus>
+  /** Asks the container's processes to end, with its stop signal. */
+  stop(signal: NodeJS.Signals): Promise<void>
+  kill(): void
+  /** Runs a command beside the container's process, in its namespaces and environment. */
+  run(command: readonly string[], options: { readonly timeoutMs: number; readonly signal: AbortSignal }): Promise<HandlerOutcome>
+}
+
+export interface RuntimeOptions {
+  readonly host: Host
+  readonly dataDir: string
+  /** The instance's tag. */
+  readonly tag: string
+  readonly clock: Clock
+}
+
+/** The best isolation that this machine gives us. */
+export const createRuntime = async (options: RuntimeOptions): Promise<Runtime> => {
+  const isolation = await chooseIsolation(options.host)
+  const journal = createJournal(options.host.files, options.dataDir)
+  return {
+    isolation,
+    async start(request) {
+      const env = { ...Object.fromEntries(request.env), [INSTANCE_VARIABLE]: options.tag }
+      const child = await options.host.spawn(launchCommand({ ...request, isolation }), { env })
+      await journal.add(child.pid)
+      return containerProcess({ child, env, isolation, journal, options, root: request.root })
+    },
+  }
+}
+
+const chooseIsolation = async (host: Host): Promise<Isolation['kind']> => {
+  const { isRoot, processNamespaces, userNamespaces, tools } = await host.capabilities()
+  if (!tools.has('unshare') || !tools.has('nsenter')) return 'none'
+  const probe = launchCommand({
+    isolation: isRoot ? 'full' : 'processes',
+    argv: ['true'],
+    workingDir: '/',
+    hostname: 'probe',
+    setup: [],
+  })
+  if (isRoot ? !processNamespaces.usable : !userNamespaces.usable) return 'none'
+  try {
+    await host.exec(probe, { timeoutMs: PROBE_TIMEOUT_MS })
+    return isRoot ? 'full' : 'processes'
+  } catch {
+    return 'none'
+  }
+}
+
+const PROBE_TIMEOUT_MS = 5000
+
+interface Parts {
+  readonly child: SpawnedProcess
+  readonly env: Readonly<Record<string, string>>
+  readonly isolation: Isolation['kind']
+  readonly journal: Journal
+  readonly options: RuntimeOptions
+  readonly root: string | undefined
+}
+
+const containerProcess = (parts: Parts): ContainerProcess => {
+  const { child, isolation, journal } = parts
+  const exited = child.exited.then(async (status) => {
+    // What the process left in its group goes with it.
+    child.signal('SIGKILL')
+    await journal.remove(child.pid).catch(() => {})
+    return status
+  })
+  return {
+    pid: child.pid,
+    stdout: child.stdout,
+    stderr: child.stderr,
+    exited,
+    async stop(signal) {
+      // `unshare` holds back only SIGTERM and SIGINT while its child lives; others would end it and kill the container at once.
+      if (isolation === 'none' || signal === 'SIGTERM' || signal === 'SIGINT') child.signal(signal)
+      else for (const pid of await ownProcesses(child.pid)) process.kill(pid, signal)
+    },
+    kill: () => void child.signal('SIGKILL'),
+    run: (command, runOptions) => runInside(parts, command, runOptions),
+  }
+}
+
+/** The container's own processes: below `unshare` is process 1, below that what it started. */
+const ownProcesses = async (pid: number): Promise<readonly number[]> => {
+  const [init] = await childrenOf(pid)
+  return init === undefined ? [] : childrenOf(init)
+}
+
+const OUTPUT_LIMIT = 10 * 1024
+
+const runInside = async (
+  parts: Parts,
+  command: readonly string[],
+  options: { readonly timeoutMs: number; readonly signal: AbortSignal },
+): Promise<HandlerOutcome> => {
+  const [first, ...rest] = command
+  if (first === undefined) return { ok: false, output: 'no command' }
+  const { child, env, isolation } = parts
+  const init = isolation === 'none' ? undefined : (await ownProcesses(child.pid))[0]
+  if (isolation !== 'none' && init === undefined) return { ok: false, output: 'container is not running' }
+  const argv: readonly [string, ...string[]] = init === undefined ? [first, ...rest] : enterCommand(init, command, isolation)
+  try {
+    const helper = await parts.options.host.spawn(argv, { env })
+    const kill = (): void => void helper.signal('SIGKILL')
+    const timer = parts.options.clock.setTimer(kill, options.timeoutMs)
+    options.signal.addEventListener('abort', kill, { once: true })
+    const [output, status] = await Promise.all([firstBytes(helper.stdout, helper.stderr), helper.exited])
+    timer.cancel()
+    options.signal.removeEventListener('abort', kill)
+    if (status.kind === 'signaled') return { ok: false, output: `command timed out or was killed (${status.signal}): ${output}` }
+    return { ok: status.code === 0, output: output || `exit code ${status.code}` }
+  } catch (error) {
+    return { ok: false, output: errorMessage(error) }
+  }
+}
+
+const firstBytes = async (...streams: readonly Readable[]): Promise<string> => {
+  let text = ''
+  await Promise.all(
+    streams.map(async (stream) => {
+      for await (const chunk of stream) if (text.length < OUTPUT_LIMIT) text += String(chunk)
+    }),
+  )
+  return text.slice(0, OUTPUT_LIMIT).trim()
+}
