@@ -70,8 +70,16 @@ const compare = (proxies: readonly Proxy[], load: Load): readonly Result[] => {
     ...results,
     { name: `ratio to nginx: requests a second, ${load.name}`, value: ratio('nginx'), unit: '×' },
     { name: `ratio to haproxy: requests a second, ${load.name}`, value: ratio('haproxy'), unit: '×' },
-    { name: `ratio to one host: requests a second with 10,000 hosts, ${load.name}`, value: ratio('fairway', 'fairway, 10000 hosts'), unit: '×' },
-    { name: `ratio to nginx: processor time a request, ${load.name}`, value: of('fairway', (m) => m.microseconds) / of('nginx', (m) => m.microseconds), unit: '×' },
+    {
+      name: `ratio to one host: requests a second with 10,000 hosts, ${load.name}`,
+      value: ratio('fairway', 'fairway, 10000 hosts'),
+      unit: '×',
+    },
+    {
+      name: `ratio to nginx: processor time a request, ${load.name}`,
+      value: of('fairway', (m) => m.microseconds) / of('nginx', (m) => m.microseconds),
+      unit: '×',
+    },
   ]
 }
 

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
-import { createEngine } from '../../src/l7/index.ts'
 import { silentLogger } from '../../src/base/index.ts'
+import { createEngine } from '../../src/l7/index.ts'
 
 /** A proxy under test: one process that serves `port`. */
 export interface Proxy {
@@ -101,7 +101,9 @@ const startNginx = async (options: {
 }): Promise<Proxy> => {
   const { folder, name, port, http } = options
   const config = `${folder}/${name}.conf`
-  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path ${folder}/${name}-${kind};`)
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+    (kind) => `${kind}_temp_path ${folder}/${name}-${kind};`,
+  )
   // One process, so that its processor time is the proxy's.
   writeFileSync(
     config,

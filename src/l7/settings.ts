@@ -51,7 +51,7 @@ export const defaultSettings: EngineSettings = {
   responseTimeoutMs: 60_000,
   tunnelTimeoutMs: 3_600_000,
   upstreamIdleTimeoutMs: 4_000,
-  maxIdlePerEndpoint: 128,
+  maxIdlePerEndpoint: 1_024,
   maxTries: 3,
   trustedProxies: [],
   drainTimeoutMs: 10_000,

@@ -1,4 +1,5 @@
 import net from 'node:net'
+import { leaseBytes, mayKeep, ReadBuffer, sharedBuffer } from './read-buffers.ts'
 
 /** What a transport tells its owner. */
 export interface TransportOwner {
@@ -20,6 +21,7 @@ export class Transport {
   #text = ''
   #error: Error | undefined
   #corked = false
+  #leases: (() => void)[] = []
   ended = false
 
   constructor(socket: net.Socket, owner: TransportOwner) {
@@ -38,7 +40,7 @@ export class Transport {
     if (this.#text.length >= JOINED_LIMIT) this.#write()
   }
 
-  /** Adds bytes to what `flush` sends; they are copied. */
+  /** Adds bytes to what `flush` sends. The memory may be reused after the call: what must last is copied or leased. */
   appendBytes(bytes: Buffer, from: number, to: number): void {
     if (to - from <= SMALL) {
       this.append(bytes.toString('latin1', from, to))
@@ -46,9 +48,19 @@ export class Transport {
     }
     this.#cork()
     this.#write()
-    const copy = Buffer.allocUnsafeSlow(to - from)
-    bytes.copy(copy, 0, from, to)
-    if (!this.ended) this.socket.write(copy)
+    if (this.ended) return
+    if (!mayKeep(bytes)) {
+      const copy = Buffer.allocUnsafeSlow(to - from)
+      bytes.copy(copy, 0, from, to)
+      this.socket.write(copy)
+      return
+    }
+    const release = leaseBytes(bytes)
+    if (release === undefined) this.socket.write(bytes.subarray(from, to))
+    else {
+      this.#leases.push(release)
+      this.socket.write(bytes.subarray(from, to), release)
+    }
   }
 
   /** Sends what was added; false when the peer is slower than we are: wait for `onDrain`. */
@@ -57,6 +69,11 @@ export class Transport {
     if (this.#corked) {
       this.#corked = false
       this.socket.uncork()
+      // The kernel took everything at once: the bytes need no keeping.
+      if (this.#leases.length > 0) {
+        if (this.socket.writableLength === 0) for (const release of this.#leases) release()
+        this.#leases = []
+      }
     }
     return !this.socket.writableNeedDrain
   }
@@ -109,19 +126,29 @@ export class Transport {
 const JOINED_LIMIT = 15_000
 const SMALL = 8_192
 
-const sharedBuffer = Buffer.allocUnsafeSlow(65_536)
-
-/** An owner that is set after the socket is made. */
+/** An owner that is set after the socket is made, and the memory that it reads into. */
 class Relay {
   owner: TransportOwner | undefined
+  readonly buffer = new ReadBuffer()
+  #next: Buffer | undefined = sharedBuffer
+
+  onRead(bytes: Uint8Array, length: number): true {
+    // Both kinds of memory are Buffers.
+    this.owner?.onBytes(bytes as Buffer, length)
+    this.#next = this.buffer.next(length)
+    return true
+  }
+
+  /** Node asks before the first and after each read; undefined keeps the present buffer. */
+  next(): Buffer | undefined {
+    return this.#next
+  }
 }
 
 const onreadInto = (relay: Relay): net.OnReadOpts => ({
-  buffer: sharedBuffer,
-  callback: (length) => {
-    relay.owner?.onBytes(sharedBuffer, length)
-    return true
-  },
+  // The types do not know that a generator may decline.
+  buffer: () => relay.next() as Buffer,
+  callback: (length, bytes) => relay.onRead(bytes, length),
 })
 
 /** Connects to `port` of `address`; the owner is told by `onConnect` or `onClose`. */
@@ -140,6 +167,7 @@ export const connectTransport = (
     ...{ onread: onreadInto(relay) },
   })
   socket.once('connect', () => owner.onConnect())
+  socket.once('close', () => relay.buffer.release())
   return new Transport(socket, owner)
 }
 
@@ -165,6 +193,7 @@ export const acceptTransport = (accepted: net.Socket, makeOwner: (socket: net.So
     onread: onreadInto(relay),
   }
   const socket = new net.Socket(options)
+  socket.once('close', () => relay.buffer.release())
   const owner = makeOwner(socket)
   relay.owner = owner
   return new Transport(socket, owner)
