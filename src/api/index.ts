@@ -271,7 +271,7 @@ export {
   type Subresource,
 } from './kind.ts'
 export type { Condition } from './meta/condition.ts'
-export { addressErrors, cidrErrors, specialAddressErrors } from './meta/ip-fields.ts'
+export { addressErrors, cidrErrors, endpointAddressErrors, specialAddressErrors } from './meta/ip-fields.ts'
 export { type LabelSelector, type LabelSelectorRequirement, labelSelectorSchema } from './meta/label-selector.ts'
 export { validateAnnotations, validateLabels } from './meta/labels.ts'
 export { generateNameErrors, type NameRule, nameErrors } from './meta/name-rule.ts'

@@ -70,7 +70,7 @@ const dnsSlice = ({ dns }: AddonOptions): EndpointSlice => ({
   metadata: {
     name: 'kube-dns',
     namespace: 'kube-system',
-    labels: { 'kubernetes.io/service-name': 'kube-dns', 'endpointslice.kubernetes.io/managed-by': 'fairway.dev/cluster' },
+    labels: { 'kubernetes.io/service-name': 'kube-dns', 'endpointslice.kubernetes.io/managed-by': 'cluster.fairway.dev' },
   },
   addressType: 'IPv4',
   endpoints: [{ addresses: [dns.address], conditions: { ready: true } }],

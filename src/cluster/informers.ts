@@ -11,13 +11,14 @@ import {
   nodeKind,
   podKind,
   replicaSetKind,
+  scheme,
   secretKind,
   serviceKind,
 } from '../api/index.ts'
 import type { Clock, Logger } from '../base/index.ts'
 import type { Client } from '../client/index.ts'
+import { controllerIndexes, type KindInformer } from '../controllers/index.ts'
 import { createInformer, type Indexes, type Informer } from '../informers/index.ts'
-import { sliceIndexes } from '../model/index.ts'
 
 export type ClusterInformers = ReturnType<typeof createInformers>
 
@@ -27,22 +28,31 @@ export interface InformerDeps {
   readonly log: Logger
 }
 
-/** One informer for each kind; everybody reads the same caches. */
+/** One informer for each stored kind; everybody reads the same caches. */
 export const createInformers = (deps: InformerDeps) => {
-  const of = <T extends KubeObject>(kind: Kind<T>, indexes?: Indexes<T>): Informer<T> =>
-    createInformer({ ...deps, kind, indexes })
-  return {
-    services: of(serviceKind),
+  const all: KindInformer[] = []
+  const of = <T extends KubeObject>(kind: Kind<T>, indexes?: Indexes<T>): Informer<T> => {
+    const informer = createInformer({ ...deps, kind, indexes })
+    all.push({ kind, informer })
+    return informer
+  }
+  const typed = {
+    services: of(serviceKind, controllerIndexes.services),
     endpoints: of(endpointsKind),
-    endpointSlices: of(endpointSliceKind, sliceIndexes),
-    pods: of(podKind),
+    endpointSlices: of(endpointSliceKind, controllerIndexes.endpointSlices),
+    pods: of(podKind, controllerIndexes.pods),
     nodes: of(nodeKind),
     namespaces: of(namespaceKind),
     configMaps: of(configMapKind),
     secrets: of(secretKind),
-    deployments: of(deploymentKind),
-    replicaSets: of(replicaSetKind),
+    deployments: of(deploymentKind, controllerIndexes.deployments),
+    replicaSets: of(replicaSetKind, controllerIndexes.replicaSets),
     ingresses: of(ingressKind),
     ingressClasses: of(ingressClassKind),
   }
+  // The others have owners and namespaces too.
+  for (const kind of scheme) {
+    if (kind.conversion === undefined && !all.some((known) => known.kind === kind)) of(kind)
+  }
+  return { ...typed, all: all as readonly KindInformer[] }
 }

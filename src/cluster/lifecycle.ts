@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { errorMessage, type Logger, type Running } from '../base/index.ts'
 
 /** Something startable: a component, or a server with more to tell once it runs. */
@@ -25,6 +26,8 @@ export const createLifecycle = (log: Logger): Lifecycle => {
     failed,
     async start(startable) {
       const abort = new AbortController()
+      // One listener for each thing that a component runs: not a leak.
+      setMaxListeners(0, abort.signal)
       const running = await startable.start(abort.signal)
       started.push({ name: startable.name, abort, running })
       running.stopped.then(

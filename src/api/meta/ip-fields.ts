@@ -27,10 +27,17 @@ export const cidrErrors = (value: string, stored: readonly string[] = []): reado
 /** What is wrong with an address that must be one that others can reach. */
 export const specialAddressErrors = (value: string): readonly string[] => {
   const address = readAddress(value)?.address
+  const loopback = address !== undefined && isLoopback(address)
+  const errors = endpointAddressErrors(value)
+  return loopback ? [...errors, 'may not be in the loopback range (127.0.0.0/8, ::1/128)'] : errors
+}
+
+/** The same for an endpoint, which may be a loopback address: that is where an ordinary user's pods live (ADR 0006). */
+export const endpointAddressErrors = (value: string): readonly string[] => {
+  const address = readAddress(value)?.address
   if (address === undefined) return ['must be a valid IP address']
   const errors: string[] = []
   if (isUnspecified(address)) errors.push(`may not be unspecified (${value})`)
-  if (isLoopback(address)) errors.push('may not be in the loopback range (127.0.0.0/8, ::1/128)')
   if (isLinkLocal(address)) errors.push('may not be in the link-local range (169.254.0.0/16, fe80::/10)')
   if (isLinkLocalMulticast(address)) errors.push('may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)')
   return errors

@@ -1,5 +1,5 @@
 import type { Problem } from '../../kind.ts'
-import { addressErrors, specialAddressErrors } from '../../meta/ip-fields.ts'
+import { addressErrors, endpointAddressErrors } from '../../meta/ip-fields.ts'
 import { dns1123LabelErrors, dns1123SubdomainErrors, portNumberErrors, qualifiedNameErrors } from '../../meta/names.ts'
 import { Problems } from '../../problems.ts'
 import { sameValue } from '../../same-value.ts'
@@ -50,7 +50,7 @@ const validateAddress = (
 ): void => {
   const ip = address.ip ?? ''
   const errors = addressErrors(ip, stored)
-  problems.invalidEach(`${path}.ip`, ip, errors.length > 0 ? errors : specialAddressErrors(ip))
+  problems.invalidEach(`${path}.ip`, ip, errors.length > 0 ? errors : endpointAddressErrors(ip))
   if (address.hostname) problems.invalidEach(`${path}.hostname`, address.hostname, dns1123LabelErrors(address.hostname))
   if (address.nodeName !== undefined) {
     problems.invalidEach(`${path}.nodeName`, address.nodeName, dns1123SubdomainErrors(address.nodeName))

@@ -1,6 +1,6 @@
 import { readAddress } from '../../../ip/index.ts'
 import type { Problem } from '../../kind.ts'
-import { addressErrors, specialAddressErrors } from '../../meta/ip-fields.ts'
+import { addressErrors, endpointAddressErrors } from '../../meta/ip-fields.ts'
 import { validateLabels } from '../../meta/labels.ts'
 import {
   dns1123LabelErrors,
@@ -85,7 +85,7 @@ const addressErrorsOf = (
   const errors = addressErrors(address, stored)
   if (errors.length > 0) return errors
   return readAddress(address)?.address.family === addressType
-    ? specialAddressErrors(address)
+    ? endpointAddressErrors(address)
     : [`must be a valid ${addressType} address`]
 }
 

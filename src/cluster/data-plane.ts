@@ -1,0 +1,99 @@
+import { readFile } from 'node:fs/promises'
+import { createControllers } from '../controllers/index.ts'
+import { createDns, parseNameServers, type RunningDns } from '../dns/index.ts'
+import { CONTROLLER_NAME, createIngress, type IngressController } from '../ingress/index.ts'
+import { instanceTag } from '../kernel/link/index.ts'
+import { createCatalogue, createLoopbackNetwork, createNetnsNetwork, createNode } from '../node/index.ts'
+import type { Proxy as ServiceProxy } from '../proxy/index.ts'
+import { dnsServiceAddress, ensureAddons } from './addons.ts'
+import { type DataPlaneDeps, recorderOf } from './deps.ts'
+import { type ClusterInformers, createInformers } from './informers.ts'
+import { startIngressEngine } from './ingress-engine.ts'
+import { startProxy } from './service-proxy.ts'
+
+export interface DataPlane {
+  readonly proxy: ServiceProxy
+  readonly ingress: IngressController
+}
+
+/** Starts what follows the API and carries traffic; what is started later is stopped earlier. */
+export const startDataPlane = async (deps: DataPlaneDeps): Promise<DataPlane> => {
+  const { control, lifecycle, clock, log, onStep, options, writer } = deps
+  const informers = createInformers({ client: control.clientFor('informers'), clock, log })
+  for (const { kind, informer } of informers.all) {
+    await lifecycle.start({ name: `informer of ${kind.plural}`, start: (signal) => informer.start(signal) })
+  }
+  onStep('controllers')
+  for (const controller of createControllers({ client: control.clientFor('controllers'), informers, clock, log })) {
+    await lifecycle.start(controller)
+  }
+  onStep('dns')
+  const dns = await startDns(deps, informers)
+  writer.update({ dns: `${dns.address}:${dns.port}` })
+  const [serviceCidr = ''] = options.serviceCidrs
+  await ensureAddons(control.client, { serviceCidr, dns, ingressController: CONTROLLER_NAME })
+  onStep('proxy')
+  const proxy = await startProxy(deps, informers)
+  onStep('ingress')
+  const engine = await startIngressEngine(deps)
+  const ingress = createIngress({
+    ...informers,
+    slices: informers.endpointSlices,
+    client: control.clientFor('ingress'),
+    engine,
+    statusAddress: { ip: options.ingress.address },
+    recorder: recorderOf(deps, 'fairway-ingress'),
+    clock,
+    log,
+  })
+  await lifecycle.start(ingress)
+  onStep('node')
+  await startNode(deps, informers, dns)
+  return { proxy, ingress }
+}
+
+const startDns = async ({ options, lifecycle, clock, log }: DataPlaneDeps, informers: ClusterInformers): Promise<RunningDns> => {
+  const resolvConf = await readFile('/etc/resolv.conf', 'utf8').catch(() => '')
+  const [serviceCidr = ''] = options.serviceCidrs
+  const dns = createDns({
+    ...informers,
+    domain: options.clusterDomain,
+    address: '127.0.0.1',
+    port: 0,
+    upstreams: parseNameServers(resolvConf, [dnsServiceAddress(serviceCidr)]),
+    clock,
+    log,
+  })
+  return lifecycle.start(dns)
+}
+
+const startNode = async (deps: DataPlaneDeps, informers: ClusterInformers, dns: RunningDns): Promise<void> => {
+  const { options, host, clock, log, lifecycle, control, podLogs } = deps
+  const { podCidr: podCIDR, nodeAddress, clusterDomain: domain } = options
+  const isNetns = options.network.kind === 'netns'
+  const tag = instanceTag(options.dataDir)
+  const [serviceCidr = ''] = options.serviceCidrs
+  const node = createNode({
+    client: control.clientFor('node'),
+    host,
+    podInformer: informers.pods,
+    serviceInformer: informers.services,
+    configMapInformer: informers.configMaps,
+    secretInformer: informers.secrets,
+    network: isNetns
+      ? createNetnsNetwork({ exec: host.exec, tag, podCIDR, nodeAddress })
+      : createLoopbackNetwork({ podCIDR, nodeAddress }),
+    nodeName: options.nodeName,
+    dataDir: options.dataDir,
+    catalogue: createCatalogue({ file: options.images }),
+    clock,
+    log,
+    recorder: recorderOf(deps, 'kubelet'),
+    // Without namespaces port 53 may be out of reach and resolv.conf is the machine's: pods are told the server itself.
+    dns: isNetns
+      ? { address: dnsServiceAddress(serviceCidr), port: 53, domain }
+      : { address: dns.address, port: dns.port, domain },
+  })
+  await lifecycle.start(node)
+  podLogs.connect(node)
+}

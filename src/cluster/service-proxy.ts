@@ -1,0 +1,64 @@
+import { createLinks, instanceTag } from '../kernel/link/index.ts'
+import {
+  type Backend,
+  createProxy,
+  createUserspaceBackend,
+  type FrontendStatus,
+  type LocalAddresses,
+  type Proxy as ServiceProxy,
+} from '../proxy/index.ts'
+import { type DataPlaneDeps, recorderOf } from './deps.ts'
+import type { ClusterInformers } from './informers.ts'
+import type { Substitution } from './status-file.ts'
+
+/** Starts the Service proxy and keeps the substitutes of ports in the status. */
+export const startProxy = async (deps: DataPlaneDeps, informers: ClusterInformers): Promise<ServiceProxy> => {
+  const { options, clock, log, lifecycle, writer } = deps
+  const userspace = createUserspaceBackend({
+    serviceCIDRs: options.serviceCidrs,
+    localAddresses: options.network.kind === 'netns' ? localAddresses(deps) : undefined,
+    clock,
+  })
+  const update = (): void => writer.update({ substitutions: merge(writer.current().substitutions, userspace.exceptions()) })
+  const backend: Backend = {
+    ...userspace,
+    start: (signal, report) =>
+      userspace.start(signal, (status) => {
+        report(status)
+        update()
+      }),
+  }
+  const proxy = createProxy({
+    services: informers.services,
+    slices: informers.endpointSlices,
+    nodes: informers.nodes,
+    backend,
+    nodeName: options.nodeName,
+    nodePortAddresses: [...new Set([options.nodeAddress, '127.0.0.1'])].map((address) => `${address}/32`),
+    podCIDRs: [options.podCidr],
+    nodeAddresses: [options.nodeAddress],
+    recorder: recorderOf(deps, 'kube-proxy'),
+    clock,
+    log,
+  })
+  await lifecycle.start(proxy)
+  writer.update({ proxyMode: proxy.mode })
+  return proxy
+}
+
+const localAddresses = ({ host, options }: DataPlaneDeps): LocalAddresses => {
+  const links = createLinks(host.exec, instanceTag(options.dataDir))
+  return { ensure: (cidr) => links.ensureLocalRoute(cidr), release: (cidr) => links.removeLocalRoute(cidr) }
+}
+
+const SERVICE = 'service '
+
+/** The substitutes of Services are replaced by those of now; the others stay. */
+const merge = (known: readonly Substitution[], exceptions: readonly FrontendStatus[]): readonly Substitution[] => [
+  ...known.filter(({ what }) => !what.startsWith(SERVICE)),
+  ...exceptions.flatMap((status): readonly Substitution[] => {
+    if (status.state !== 'substituted') return []
+    const { address, port, substitute, message } = status
+    return [{ what: `${SERVICE}${status.namespace}/${status.name} ${status.kind}`, address, port, substitute, reason: message }]
+  }),
+]

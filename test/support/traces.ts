@@ -1,0 +1,40 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { command, isRoot } from './instance.ts'
+
+/** Everything of this machine that an instance may touch, as lines; equal before and after means that nothing was left. */
+export const machineTraces = async (): Promise<readonly string[]> => {
+  if (!isRoot) return []
+  const [namespaces, links, routes, tables] = await Promise.all([
+    command('ip', ['netns', 'list']),
+    command('ip', ['-o', 'link']),
+    command('ip', ['-4', 'route', 'show', 'table', 'all']),
+    command('sh', ['-c', 'ls /etc/netns 2>/dev/null || true']),
+  ])
+  return [
+    ...lines(namespaces.stdout).map((line) => `netns ${line.split(' ')[0]}`),
+    ...lines(links.stdout).map((line) => `link ${line.split(':')[1]?.trim()}`),
+    ...lines(routes.stdout).map((line) => `route ${line.trim()}`),
+    ...lines(tables.stdout).map((line) => `/etc/netns ${line}`),
+  ].sort()
+}
+
+/** Processes whose command line or environment names `text`, such as a data folder. */
+export const processesOf = (text: string): readonly string[] =>
+  readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .flatMap((pid) => {
+      const commandLine = read(`/proc/${pid}/cmdline`)
+      const found = commandLine.includes(text) || read(`/proc/${pid}/environ`).includes(text)
+      return found ? [`${pid} ${commandLine.replaceAll('\0', ' ').slice(0, 200)}`] : []
+    })
+
+const read = (path: string): string => {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    // Ended meanwhile, or another user's.
+    return ''
+  }
+}
+
+const lines = (text: string): readonly string[] => text.split('\n').filter((line) => line.trim() !== '')
