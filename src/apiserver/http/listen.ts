@@ -46,6 +46,7 @@ export const listenHttps = async (options: ListenOptions, signal: AbortSignal): 
   })
   limitHttp1(server)
   const sockets = new Set<Socket>()
+  const open = new Set<AbortController>()
   server.on('connection', (socket: Socket) => {
     sockets.add(socket)
     socket.setNoDelay(true)
@@ -54,7 +55,7 @@ export const listenHttps = async (options: ListenOptions, signal: AbortSignal): 
   server.on('secureConnection', (socket: TLSSocket) => socket.on('error', () => {}))
   server.on('tlsClientError', (error) => log.debug('apiserver: TLS handshake failed', { error: errorMessage(error) }))
   server.on('sessionError', (error) => log.debug('apiserver: HTTP/2 session failed', { error: errorMessage(error) }))
-  server.on('request', (request: AnyRequest, response: AnyResponse) => serve({ options, signal }, request, response))
+  server.on('request', (request: AnyRequest, response: AnyResponse) => serve({ options, open }, request, response))
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(portError(error, host, port)))
     server.listen({ host, port }, resolve)
@@ -62,6 +63,7 @@ export const listenHttps = async (options: ListenOptions, signal: AbortSignal): 
   const closed = new Promise<void>((resolve) => server.once('close', resolve))
   const close = (): void => {
     server.close()
+    for (const request of open) request.abort()
     const timer = clock.setTimer(() => sockets.forEach((socket) => void socket.destroy()), CLOSE_MS)
     server.once('close', () => timer.cancel())
   }
@@ -77,15 +79,17 @@ type AnyResponse = ServerResponse | Http2ServerResponse
 
 interface Serving {
   readonly options: ListenOptions
-  readonly signal: AbortSignal
+  /** One for each request that is being answered: aborted when the server stops. */
+  readonly open: Set<AbortController>
 }
 
-const serve = ({ options, signal }: Serving, request: AnyRequest, response: AnyResponse): void => {
+const serve = ({ options, open }: Serving, request: AnyRequest, response: AnyResponse): void => {
   const gone = new AbortController()
-  const abort = (): void => gone.abort()
-  response.once('close', abort)
-  signal.addEventListener('abort', abort, { once: true })
-  response.once('close', () => signal.removeEventListener('abort', abort))
+  open.add(gone)
+  response.once('close', () => {
+    open.delete(gone)
+    gone.abort()
+  })
   // A client that goes away is no failure of ours.
   response.on('error', () => {})
   request.on('error', () => {})

@@ -13,15 +13,11 @@ export interface StrategySources {
 
 /** What is particular to the kinds that need nothing but the API server itself. */
 export const builtInStrategies = ({ ingressClasses }: StrategySources): readonly Strategy<KubeObject>[] => [
-  erased(namespaceStrategy),
-  erased(podStrategy),
-  erased(secretStrategy),
-  erased(createIngressStrategy(ingressClasses)),
-  erased(deploymentStrategy),
-  erased(replicaSetStrategy),
-  erased(nodeStrategy),
+  namespaceStrategy,
+  podStrategy,
+  secretStrategy,
+  createIngressStrategy(ingressClasses),
+  deploymentStrategy,
+  replicaSetStrategy,
+  nodeStrategy,
 ]
-
-/** A strategy only ever gets objects of its own kind: the verbs look it up by the kind that they decoded. */
-export const erased = <T extends KubeObject>(strategy: Strategy<T>): Strategy<KubeObject> =>
-  strategy as unknown as Strategy<KubeObject>
