@@ -1,5 +1,5 @@
 export { duplicateFields } from './duplicate-fields.ts'
-export { type JsonSchema, nodeSchema, objectSchema, type RefOf } from './json-schema.ts'
+export { type JsonSchema, type NamedScalar, namedScalarSchemas, nodeSchema, objectSchema, type RefOf } from './json-schema.ts'
 export { itemNode, type MergeRule, mergeRule } from './merge-keys.ts'
 export { decodeProtobuf, isProtobuf, type ProtobufEnvelope, ProtobufError, readEnvelope } from './protobuf.ts'
 export type {

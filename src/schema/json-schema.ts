@@ -3,8 +3,17 @@ import type { FieldNode, ListNode, MapNode, Node, ObjectNode, ScalarNode } from 
 /** A JSON schema in the dialect of OpenAPI 3.0, with Kubernetes' `x-kubernetes-*` extensions. */
 export type JsonSchema = Readonly<Record<string, unknown>>
 
-/** The reference to an object's schema, such as `#/components/schemas/io.k8s.api.core.v1.Service`. */
-export type RefOf = (node: ObjectNode) => string
+/** Scalars that have a name of their own in Kubernetes' documents, and in what `kubectl explain` prints. */
+export type NamedScalar = 'IntOrString' | 'Quantity'
+
+/** The reference to an object's or a named scalar's schema, such as `#/components/schemas/io.k8s.api.core.v1.Service`. */
+export type RefOf = (target: ObjectNode | NamedScalar) => string
+
+/** The schemas of the named scalars. */
+export const namedScalarSchemas: Readonly<Record<NamedScalar, JsonSchema>> = {
+  IntOrString: { format: 'int-or-string', oneOf: [{ type: 'integer' }, { type: 'string' }] },
+  Quantity: { oneOf: [{ type: 'string' }, { type: 'number' }] },
+}
 
 /** The schema of an object's own fields; the objects in them are references. */
 export const objectSchema = (node: ObjectNode, refOf: RefOf): JsonSchema => {
@@ -33,7 +42,7 @@ export const nodeSchema = (node: Node, refOf: RefOf): JsonSchema => {
     case 'map':
       return mapSchema(node, refOf)
     default:
-      return scalarSchema(node)
+      return scalarSchema(node, refOf)
   }
 }
 
@@ -73,10 +82,10 @@ const listStrategy = (node: ListNode): string | undefined => {
   return strategies.length === 0 ? undefined : strategies.join(',')
 }
 
-const scalarSchema = (node: ScalarNode): JsonSchema => {
+const scalarSchema = (node: ScalarNode, refOf: RefOf): JsonSchema => {
   switch (node.kind) {
     case 'string':
-      if (node.format === 'quantity') return { oneOf: [{ type: 'string' }, { type: 'number' }] }
+      if (node.format === 'quantity') return { $ref: refOf('Quantity') }
       return defined({
         type: 'string',
         format: node.format === 'micro-time' ? 'date-time' : node.format,
@@ -89,7 +98,7 @@ const scalarSchema = (node: ScalarNode): JsonSchema => {
     case 'number':
       return { type: 'number', format: 'double' }
     case 'intOrString':
-      return { format: 'int-or-string', oneOf: [{ type: 'integer' }, { type: 'string' }] }
+      return { $ref: refOf('IntOrString') }
     case 'any':
       return { 'x-kubernetes-preserve-unknown-fields': true }
     default:

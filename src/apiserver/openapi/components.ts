@@ -1,10 +1,23 @@
 import { deleteOptionsSchema, type Kind, listMetaSchema, scaleSchema, statusSchema } from '../../api/index.ts'
-import { type JsonSchema, type Node, type ObjectNode, objectSchema } from '../../schema/index.ts'
+import {
+  type JsonSchema,
+  type NamedScalar,
+  type Node,
+  namedScalarSchemas,
+  type ObjectNode,
+  objectSchema,
+} from '../../schema/index.ts'
 
 /** Where the schemas of a document stand. */
 const schemasPath = '#/components/schemas/'
 
 const metaPackage = 'io.k8s.apimachinery.pkg.apis.meta.v1'
+const corePackage = 'io.k8s.api.core.v1'
+
+const namedScalars: Readonly<Record<NamedScalar, string>> = {
+  IntOrString: 'io.k8s.apimachinery.pkg.util.intstr.IntOrString',
+  Quantity: 'io.k8s.apimachinery.pkg.api.resource.Quantity',
+}
 
 /** Messages of the meta package; all others belong to the group whose kind holds them first. */
 const metaMessages = new Set([
@@ -22,6 +35,12 @@ const metaMessages = new Set([
   'StatusDetails',
 ])
 
+const ownerOf = (message: string): string | undefined => {
+  if (metaMessages.has(message)) return metaPackage
+  // A core message that only kinds of other groups hold.
+  return message === 'PodTemplateSpec' ? corePackage : undefined
+}
+
 /** The schemas of one document, gathered as they are referred to. */
 export class Components {
   private readonly names: ComponentNames
@@ -32,7 +51,11 @@ export class Components {
   }
 
   /** A reference to an object's schema, which becomes part of the document with all that it holds. */
-  readonly refOf = (node: ObjectNode): string => {
+  readonly refOf = (node: ObjectNode | NamedScalar): string => {
+    if (typeof node === 'string') {
+      this.schemas.set(namedScalars[node], namedScalarSchemas[node])
+      return schemasPath + namedScalars[node]
+    }
     const name = this.names.nameOf(node)
     if (!this.schemas.has(name)) {
       // Taken before the fields are walked: a message may hold itself.
@@ -120,7 +143,7 @@ export class ComponentNames {
 
   private nameObject(node: ObjectNode, owner: string): void {
     if (this.names.has(node)) return
-    const wanted = `${metaMessages.has(node.name) ? metaPackage : owner}.${node.name}`
+    const wanted = `${ownerOf(node.name) ?? owner}.${node.name}`
     let name = wanted
     for (let suffix = 2; this.taken.has(name); suffix++) name = `${wanted}_v${suffix}`
     this.taken.add(name)
