@@ -19,6 +19,8 @@ export interface Compactor {
   request(revision: Revision): Promise<void>
   /** Every few seconds looks whether the oldest history is too old, and calls `wake` when it is. */
   start(wake: () => void): void
+  /** Tells those who wait for `request` that it could not be done now. */
+  fail(error: unknown): void
   stop(): void
 }
 
@@ -37,7 +39,7 @@ export const createCompactor = (tables: Tables, clock: Clock, limits: Compaction
   let target = compacted
   let timer: Timer | undefined
   let stopped = false
-  const requests: { readonly revision: Revision; readonly resolve: () => void }[] = []
+  const requests: { readonly revision: Revision; resolve(): void; reject(error: unknown): void }[] = []
 
   const raiseTarget = (latest: Revision): void => {
     // A slice is spared, so that a full history is not compacted one revision at a time.
@@ -48,6 +50,9 @@ export const createCompactor = (tables: Tables, clock: Clock, limits: Compaction
       if (request.revision <= compacted) request.resolve()
       else requests.push(request)
     }
+  }
+  const fail = (error: unknown): void => {
+    for (const request of requests.splice(0)) request.reject(error)
   }
   const schedule = (wake: () => void): void => {
     timer = clock.setTimer(() => {
@@ -79,12 +84,14 @@ export const createCompactor = (tables: Tables, clock: Clock, limits: Compaction
     request(revision) {
       if (revision <= compacted) return Promise.resolve()
       target = Math.max(target, revision)
-      return new Promise((resolve) => requests.push({ revision, resolve }))
+      return new Promise((resolve, reject) => requests.push({ revision, resolve, reject }))
     },
     start: schedule,
+    fail,
     stop() {
       stopped = true
       timer?.cancel()
+      fail(new Error('the store is closed'))
     },
   }
 }

@@ -1,9 +1,8 @@
-import { chmodSync, mkdirSync } from 'node:fs'
-import { join } from 'node:path'
-import { open as openLmdb } from 'lmdb'
-import { type Clock, errorCode, errorMessage, type Logger, UserError } from '../../base/index.ts'
+import { type Clock, errorMessage, type Logger, UserError } from '../../base/index.ts'
 import type { Store } from '../store.ts'
 import { type CompactionLimits, createCompactor } from './compact.ts'
+import { openEnvironment } from './environment.ts'
+import { damaged, prepareFolder, protectFiles, rememberState, verifyFolder } from './folder.ts'
 import { claimFolder } from './owner.ts'
 import { readEntry, readRange } from './read.ts'
 import { META, type Tables } from './tables.ts'
@@ -29,8 +28,11 @@ const DEFAULTS = { maxRevisions: 20_000, maxAgeMs: 5 * MINUTE_MS, maxBufferedCha
 export const openLmdbStore = async (options: LmdbStoreOptions): Promise<Store> => {
   const { path, clock, log } = options
   const limits = { ...DEFAULTS, ...options }
+  prepareFolder(path)
+  await verifyFolder(path)
   const tables = openTables(path)
-  const owner = claim(tables, path)
+  const owner = await claim(tables, path)
+  rememberState(path, false)
   const hub = createWatchHub(tables, limits)
   const compactor = createCompactor(tables, clock, limits)
   const writer = createWriter({ tables, path, hub, compactor, clock, log, reserveBytes: limits.reserveBytes })
@@ -45,6 +47,7 @@ export const openLmdbStore = async (options: LmdbStoreOptions): Promise<Store> =
     hub.close()
     await owner.release()
     await tables.root.close()
+    rememberState(path, true)
   }
   return {
     get revision() {
@@ -82,46 +85,17 @@ export const openLmdbStore = async (options: LmdbStoreOptions): Promise<Store> =
 const FORMAT = Buffer.from('fairway-1')
 
 const openTables = (path: string): Tables => {
-  const binary = { encoding: 'binary', keyEncoding: 'binary' } as const
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 })
-    chmodSync(path, 0o700)
-    const root = openLmdb<Buffer, Buffer>({
-      ...binary,
-      path,
-      noSubdir: false,
-      maxDbs: 8,
-      // Acknowledged means synced: LMDB's promise resolves after fsync only without overlapping syncs.
-      overlappingSync: false,
-      // One batch is one commit; without this LMDB wraps it in another one, whose failure nobody can handle.
-      eventTurnBatching: false,
-    })
-    for (const file of ['data.mdb', 'lock.mdb']) chmodSync(join(path, file), 0o600)
-    const table = (name: string) => root.openDB<Buffer, Buffer>(name, binary)
-    return { root, current: table('current'), versions: table('versions'), events: table('events'), meta: table('meta') }
+    const tables = openEnvironment(path)
+    protectFiles(path)
+    return tables
   } catch (error) {
-    throw cannotOpen(path, error)
+    throw damaged(path, errorMessage(error), error)
   }
 }
 
-const cannotOpen = (path: string, error: unknown): UserError => {
-  const code = errorCode(error)
-  const why = errorMessage(error)
-  if (code === 'EACCES' || code === 'EPERM')
-    return new UserError(`the data folder ${path} may not be used (${code}); choose another one with --data-dir`, {
-      cause: error,
-    })
-  if (code === 'ENOTDIR' || code === 'EEXIST')
-    return new UserError(`the data folder ${path} is not a folder; choose another one with --data-dir`, { cause: error })
-  return new UserError(
-    `the data in ${path} cannot be read (${why}); it was left as it is: restore data.mdb from a copy, or move the folder away to begin anew`,
-    {
-      cause: error,
-    },
-  )
-}
-
-const claim = (tables: Tables, path: string): ReturnType<typeof claimFolder> => {
+/** Makes this process the only one that has the folder. */
+const claim = async (tables: Tables, path: string): Promise<ReturnType<typeof claimFolder>> => {
   try {
     const format = tables.meta.get(META.format)
     if (format !== undefined && !format.equals(FORMAT)) {
@@ -133,7 +107,8 @@ const claim = (tables: Tables, path: string): ReturnType<typeof claimFolder> => 
     if (format === undefined) tables.meta.putSync(META.format, FORMAT)
     return owner
   } catch (error) {
-    void tables.root.close()
-    throw error instanceof UserError ? error : cannotOpen(path, error)
+    await tables.root.close()
+    if (error instanceof UserError) throw error
+    throw new UserError(`the data folder ${path} cannot be written (${errorMessage(error)}); is its disk full?`, { cause: error })
   }
 }

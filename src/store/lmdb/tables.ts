@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib'
 import type { Database, RootDatabase, Transaction } from 'lmdb'
 import type { Entry, Revision } from '../store.ts'
 
@@ -9,11 +10,11 @@ type Table = Database<Buffer, Buffer>
  */
 export interface Tables {
   readonly root: RootDatabase<Buffer, Buffer>
-  /** key → createRevision, modRevision, value */
+  /** key → createRevision, modRevision, checksum, value */
   readonly current: Table
-  /** key, 0, modRevision → createRevision, endRevision, value */
+  /** key, 0, modRevision → createRevision, endRevision, checksum, value */
   readonly versions: Table
-  /** revision → time and changes */
+  /** revision → checksum, time and changes */
   readonly events: Table
   readonly meta: Table
 }
@@ -56,7 +57,9 @@ export const prefixEnd = (prefix: Buffer): Buffer | undefined => {
 }
 
 const REVISION_BYTES = 8
-const HEADER_BYTES = 2 * REVISION_BYTES
+const CHECKSUM_BYTES = 4
+const CHECKSUM_AT = 2 * REVISION_BYTES
+const HEADER_BYTES = CHECKSUM_AT + CHECKSUM_BYTES
 const HIGH = 2 ** 32
 
 const writeRevision = (target: Buffer, revision: Revision, offset: number): void => {
@@ -79,6 +82,7 @@ const withHeader = (first: Revision, second: Revision, value: Uint8Array): Buffe
   const bytes = Buffer.allocUnsafe(HEADER_BYTES + value.length)
   writeRevision(bytes, first, 0)
   writeRevision(bytes, second, REVISION_BYTES)
+  bytes.writeUInt32BE(crc32(value), CHECKSUM_AT)
   bytes.set(value, HEADER_BYTES)
   return bytes
 }
@@ -134,18 +138,29 @@ export interface ChangeRecord {
   readonly previous: Revision
 }
 
-export const encodeEvent = (event: EventRecord): Buffer =>
-  Buffer.from(
-    JSON.stringify([event.timeMs, event.changes.map(({ type, key, previous }) => [type === 'put' ? 1 : 0, key, previous])]),
-  )
+export const encodeEvent = (event: EventRecord): Buffer => {
+  const changes = event.changes.map(({ type, key, previous }) => [type === 'put' ? 1 : 0, key, previous])
+  const text = Buffer.from(JSON.stringify([event.timeMs, changes]))
+  const checksum = Buffer.alloc(CHECKSUM_BYTES)
+  checksum.writeUInt32BE(crc32(text), 0)
+  return Buffer.concat([checksum, text])
+}
 
 type EventRow = readonly [number, readonly (readonly [number, string, Revision])[]]
 
 export const decodeEvent = (bytes: Buffer): EventRecord => {
-  // Written by encodeEvent; whole pages are checked when the folder is opened.
-  const [timeMs, changes] = JSON.parse(bytes.toString('utf8')) as EventRow
+  // Written by encodeEvent; checksums are verified when a folder is opened that was not closed cleanly.
+  const [timeMs, changes] = JSON.parse(bytes.toString('utf8', CHECKSUM_BYTES)) as EventRow
   return { timeMs, changes: changes.map(([put, key, previous]) => ({ type: put === 1 ? 'put' : 'delete', key, previous })) }
 }
+
+/** Whether a row of `current` or `versions` is as it was written. */
+export const isEntryIntact = (bytes: Buffer): boolean =>
+  bytes.length >= HEADER_BYTES && bytes.readUInt32BE(CHECKSUM_AT) === crc32(bytes.subarray(HEADER_BYTES))
+
+/** Whether a row of `events` is as it was written. */
+export const isEventIntact = (bytes: Buffer): boolean =>
+  bytes.length > CHECKSUM_BYTES && bytes.readUInt32BE(0) === crc32(bytes.subarray(CHECKSUM_BYTES))
 
 export const META = {
   format: Buffer.from('format'),

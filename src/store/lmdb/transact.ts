@@ -54,7 +54,9 @@ export const createWriter = (options: WriterOptions): Writer => {
 
   const run = async (): Promise<void> => {
     while (waiting.length > 0 || compactor.isDue(hub.revision)) {
-      await writeGroup(options, takeGroup(waiting))
+      const written = await writeGroup(options, takeGroup(waiting))
+      // A compaction that fails by itself is not tried again before the next write or the next look at the clock.
+      if (!written && waiting.length === 0) break
     }
     running = undefined
   }
@@ -97,8 +99,8 @@ const takeGroup = (waiting: Waiting[]): readonly Waiting[] => {
   return waiting.splice(0, count)
 }
 
-/** Never rejects: what fails is told to those who wait. */
-const writeGroup = async (options: WriterOptions, group: readonly Waiting[]): Promise<void> => {
+/** Resolves with whether it was written; what fails is told to those who wait. */
+const writeGroup = async (options: WriterOptions, group: readonly Waiting[]): Promise<boolean> => {
   const { hub } = options
   try {
     const plan = planGroup(
@@ -112,8 +114,11 @@ const writeGroup = async (options: WriterOptions, group: readonly Waiting[]): Pr
       const result = plan.results[index]
       if (result !== undefined) waiter.resolve(result)
     })
+    return true
   } catch (error) {
     for (const waiter of group) waiter.reject(error)
+    options.compactor.fail(error)
+    return false
   }
 }
 
