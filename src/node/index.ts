@@ -1,4 +1,5 @@
 export { createCatalogue, type Image, type ImageCatalogue } from './catalogue.ts'
+export { type Cleaned, cleanupNode } from './cleanup.ts'
 export { createLoopbackNetwork, type LoopbackNetworkOptions } from './network/loopback.ts'
 export { createNetnsNetwork, type NetnsNetworkOptions } from './network/netns.ts'
 export type { Attachment, AttachRequest, PodNetwork } from './network/pod-network.ts'

@@ -12,7 +12,7 @@ import {
   type Service,
   secretKind,
 } from '../api/index.ts'
-import { aborted, type Clock, type Component, type Logger, type Running } from '../base/index.ts'
+import { aborted, type Clock, type Component, errorMessage, type Logger, type Running } from '../base/index.ts'
 import type { Client, EventRecorder } from '../client/index.ts'
 import type { Host } from '../host/index.ts'
 import type { Informer } from '../informers/index.ts'
@@ -90,7 +90,7 @@ class NodeController {
 
   async start(signal: AbortSignal): Promise<Running> {
     const { host, network, dataDir, log, clock, client, nodeName, catalogue } = this.#options
-    const killed = await killLeftovers(host.files, dataDir, this.#tag)
+    const killed = await killLeftovers({ files: host.files, dataDir, tag: this.#tag, clock })
     if (killed.length > 0) log.warn('ended processes that an earlier run left', { count: killed.length })
     try {
       await network.prepare()
@@ -104,6 +104,9 @@ class NodeController {
       )
       await Promise.race([registration.registered, aborted(signal)])
       const stops = this.#follow(this.#deps)
+      void this.#removeOldFolders(this.#deps, signal).catch((error: unknown) =>
+        log.warn('old pod folders stay', { error: errorMessage(error) }),
+      )
       return { stopped: this.#stopped(signal, stops, registration.stopped) }
     } catch (error) {
       await network.close()
@@ -142,6 +145,7 @@ class NodeController {
       log,
       recorder,
       machine,
+      dataDir,
       podsDir: join(dataDir, 'node', 'pods'),
       dns,
     }
@@ -158,6 +162,13 @@ class NodeController {
       configMapInformer?.onChange(({ object }) => this.#referenced('configmap', object)),
       secretInformer?.onChange(({ object }) => this.#referenced('secret', object)),
     ].filter((stop) => stop !== undefined)
+  }
+
+  /** Folders of pods that were deleted while no node ran. */
+  async #removeOldFolders(deps: PodDeps, signal: AbortSignal): Promise<void> {
+    await this.#options.podInformer.waitForSync(signal)
+    for (const uid of await deps.files.list(deps.podsDir))
+      if (!this.#pods.has(uid)) await deps.files.remove(join(deps.podsDir, uid))
   }
 
   #present(pod: Pod, deps: PodDeps): void {

@@ -19,6 +19,8 @@ export interface PodDeps {
   readonly log: Logger
   readonly recorder: EventRecorder
   readonly machine: MachineSize
+  /** The node's data folder: containers don't see it. */
+  readonly dataDir: string
   /** Holds a folder for each pod. */
   readonly podsDir: string
   readonly dns: NodeDns

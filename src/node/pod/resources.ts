@@ -7,6 +7,7 @@ import type { Start } from './container.ts'
 import type { PodDeps } from './pod-deps.ts'
 import { hostnameOf, prepareContainer } from './prepare.ts'
 import { referencesOf } from './references.ts'
+import { containerView } from './view.ts'
 import { volumePlan } from './volumes.ts'
 
 /** What a pod's containers are made from: its folder with volumes and logs, and the objects that it names. */
@@ -58,18 +59,31 @@ export class PodResources {
       context: this.#context(attachment),
       services: objects.services(pod.metadata.namespace ?? ''),
       volumes: this.#volumes,
-      mounted: false,
+      mounted: this.#deps.runtime.views !== undefined,
       ...(await this.#objects()),
     })
     if (preparation.kind === 'waiting') return preparation
     const { argv, env, workingDir, image } = preparation
+    const view = await containerView({
+      pod,
+      container,
+      image,
+      workingDir,
+      volumes: this.#volumes,
+      folder: join(this.#folder, 'rootfs', container.name),
+      dataDir: this.#deps.dataDir,
+      address: attachment.address,
+      dns,
+      views: this.#deps.runtime.views,
+    })
+    if (view.kind === 'problem') return { kind: 'waiting', cause: 'config', message: view.message }
     const request = {
       argv,
       env,
-      workingDir,
+      workingDir: view.kind === 'view' ? view.plan.workingDir : workingDir,
       hostname: hostnameOf(pod),
       ...(attachment.namespacePath === undefined ? {} : { namespacePath: attachment.namespacePath }),
-      setup: [],
+      ...(view.kind === 'view' ? { view: view.plan } : {}),
     }
     return { kind: 'ready', request, imageID: `fairway/${image.name}` }
   }

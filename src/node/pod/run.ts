@@ -111,6 +111,7 @@ export class Run {
       target,
       clock: deps.clock,
       signal,
+      eager: name !== 'Liveness',
       onResult: (result) => onResult(result === 'success'),
       onFailedTry: (output) => events.event('Unhealthy', `${name} probe failed: ${output}`),
     })

@@ -3,6 +3,7 @@ import { request as httpsRequest } from 'node:https'
 import { connect } from 'node:net'
 import type { Container, HTTPGetAction, Probe } from '../../api/index.ts'
 import { type Clock, errorMessage } from '../../base/index.ts'
+import { grpcCheck } from './grpc.ts'
 
 /** What one try of a handler gave. `output` is for Events. */
 export interface HandlerOutcome {
@@ -41,6 +42,7 @@ export const tryHandler = async (
       const port = portNumber(handler.tcpSocket.port, target.container)
       return await tcpConnect(handler.tcpSocket.host || target.address, port, signal)
     }
+    if (handler.grpc) return await grpcCheck({ host: target.address, ...handler.grpc }, signal)
     if (handler.exec) return await target.run(handler.exec.command ?? [], { timeoutMs: options.timeoutMs, signal })
     return { ok: false, output: 'handler is not supported here' }
   } catch (error) {

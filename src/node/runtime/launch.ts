@@ -39,19 +39,12 @@ const inNetwork = (namespacePath: string | undefined, argv: readonly [string, ..
  * The own process is not process 1 itself, so that signals act on it as they do elsewhere (process 1 ignores those that it has no handler for).
  * A shell starts background commands with SIGINT and SIGQUIT ignored; `env` undoes that.
  */
-const initScript = (launch: Launch): string => {
-  const start = launch.root === undefined ? '' : `chroot ${quote(launch.root)} `
-  const hostname = launch.isolation === 'full' ? [`echo ${quote(launch.hostname)} > /proc/sys/kernel/hostname`] : []
-  const chdir = launch.root === undefined ? [`cd ${quote(launch.workingDir)}`] : []
-  const enter = launch.root === undefined ? '' : `sh -c ${quote(`cd ${quote(launch.workingDir)} && exec "$@"`)} fairway-init `
-  return [
-    'set -e',
-    ...hostname,
-    ...launch.setup,
-    ...chdir,
-    `${start}${enter}env --default-signal=INT,QUIT -- "$@" &`,
-    'wait $!',
-  ].join('\n')
+const initScript = ({ isolation, hostname, setup, root, workingDir }: Launch): string => {
+  const name = isolation === 'full' ? [`echo ${quote(hostname)} > /proc/sys/kernel/hostname`] : []
+  const folder = root === undefined ? [`cd ${quote(workingDir)}`] : []
+  // The new root may hold no tools at all: what enters it comes from outside.
+  const enter = root === undefined ? '' : `unshare --root=${quote(root)} --wd=${quote(workingDir)} -- `
+  return ['set -e', ...name, ...setup, ...folder, `env --default-signal=INT,QUIT -- ${enter}"$@" &`, 'wait $!'].join('\n')
 }
 
 /** The command line that runs another command inside a running container whose process 1 is `initPid`. Pure. */

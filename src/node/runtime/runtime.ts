@@ -1,19 +1,26 @@
+import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { type Clock, errorMessage } from '../../base/index.ts'
 import { childrenOf, type ExitStatus, type Host, type SpawnedProcess } from '../../host/index.ts'
 import type { HandlerOutcome } from '../probe/handlers.ts'
+import { hostMounts } from './host-mounts.ts'
 import { createJournal, INSTANCE_VARIABLE, type Journal } from './journal.ts'
 import { enterCommand, type Isolation, type Launch, launchCommand } from './launch.ts'
+import { type RootfsPlan, rootfsCommands, rootOf } from './rootfs.ts'
 
 /** Starts containers as processes. */
 export interface Runtime {
   readonly isolation: Isolation['kind']
+  /** Containers can have a view of their own of the file system; these file systems of the machine belong into it. */
+  readonly views: { readonly lowerMounts: readonly string[] } | undefined
   /** Rejects with `HostError` when the process can't be started. */
   start(request: StartRequest): Promise<ContainerProcess>
 }
 
-export interface StartRequest extends Omit<Launch, 'isolation'> {
+export interface StartRequest extends Omit<Launch, 'isolation' | 'setup' | 'root'> {
   readonly env: ReadonlyMap<string, string>
+  /** Only where the runtime has `views`. */
+  readonly view?: RootfsPlan
 }
 
 export interface ContainerProcess {
@@ -38,15 +45,21 @@ export interface RuntimeOptions {
 
 /** The best isolation that this machine gives us. */
 export const createRuntime = async (options: RuntimeOptions): Promise<Runtime> => {
-  const isolation = await chooseIsolation(options.host)
-  const journal = createJournal(options.host.files, options.dataDir)
+  const { host, dataDir } = options
+  const isolation = await chooseIsolation(host)
+  const views = isolation === 'full' ? await chooseViews(options) : undefined
+  const journal = createJournal(host.files, dataDir)
   return {
     isolation,
-    async start(request) {
-      const env = { ...Object.fromEntries(request.env), [INSTANCE_VARIABLE]: options.tag }
-      const child = await options.host.spawn(launchCommand({ ...request, isolation }), { env })
+    views,
+    async start({ env: variables, view, ...rest }) {
+      const env = { ...Object.fromEntries(variables), [INSTANCE_VARIABLE]: options.tag }
+      if (view) await host.files.makeFolder(view.folder)
+      const root = view === undefined ? {} : { root: rootOf(view) }
+      const launch = { ...rest, ...root, isolation, setup: view === undefined ? [] : rootfsCommands(view) }
+      const child = await host.spawn(launchCommand(launch), { env })
       await journal.add(child.pid)
-      return containerProcess({ child, env, isolation, journal, options, root: request.root })
+      return containerProcess({ child, env, isolation, journal, options })
     },
   }
 }
@@ -54,23 +67,34 @@ export const createRuntime = async (options: RuntimeOptions): Promise<Runtime> =
 const chooseIsolation = async (host: Host): Promise<Isolation['kind']> => {
   const { isRoot, processNamespaces, userNamespaces, tools } = await host.capabilities()
   if (!tools.has('unshare') || !tools.has('nsenter')) return 'none'
-  const probe = launchCommand({
-    isolation: isRoot ? 'full' : 'processes',
-    argv: ['true'],
-    workingDir: '/',
-    hostname: 'probe',
-    setup: [],
-  })
   if (isRoot ? !processNamespaces.usable : !userNamespaces.usable) return 'none'
+  const kind = isRoot ? 'full' : 'processes'
+  return (await works(host, { ...TRIAL, isolation: kind })) ? kind : 'none'
+}
+
+const TRIAL = { argv: ['true'], workingDir: '/', hostname: 'trial', setup: [] }
+
+const chooseViews = async ({ host, dataDir }: RuntimeOptions): Promise<Runtime['views']> => {
+  if (!(await host.capabilities()).tools.has('mount')) return undefined
+  const folder = join(dataDir, 'node', 'trial')
+  await host.files.makeFolder(folder)
+  const lowerMounts = await hostMounts()
+  const view = { folder, lower: '/', lowerMounts, files: [], mounts: [], hidden: [], workingDir: '/' }
+  const usable = await works(host, { ...TRIAL, isolation: 'full', setup: rootfsCommands(view), root: rootOf(view) })
+  await host.files.remove(folder)
+  return usable ? { lowerMounts } : undefined
+}
+
+const works = async (host: Host, launch: Launch): Promise<boolean> => {
   try {
-    await host.exec(probe, { timeoutMs: PROBE_TIMEOUT_MS })
-    return isRoot ? 'full' : 'processes'
+    await host.exec(launchCommand(launch), { timeoutMs: TRIAL_TIMEOUT_MS })
+    return true
   } catch {
-    return 'none'
+    return false
   }
 }
 
-const PROBE_TIMEOUT_MS = 5000
+const TRIAL_TIMEOUT_MS = 5000
 
 interface Parts {
   readonly child: SpawnedProcess
@@ -78,7 +102,6 @@ interface Parts {
   readonly isolation: Isolation['kind']
   readonly journal: Journal
   readonly options: RuntimeOptions
-  readonly root: string | undefined
 }
 
 const containerProcess = (parts: Parts): ContainerProcess => {

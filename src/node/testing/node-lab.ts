@@ -102,12 +102,7 @@ export const startNodeLab = async (options: NodeLabOptions): Promise<NodeLab> =>
         chunks.push(chunk)
       return Buffer.concat(chunks).toString('utf8')
     },
-    events: (name) =>
-      api.requests
-        .filter(({ verb, resource }) => verb === 'create' && resource === 'events')
-        .map(({ body }) => body as { involvedObject: { name: string }; reason: string; message: string })
-        .filter(({ involvedObject }) => involvedObject.name === name)
-        .map(({ reason, message }) => `${reason}: ${message}`),
+    events: (name) => eventsOf(api, name),
     async stop() {
       stop.abort()
       await running.stopped
@@ -130,6 +125,13 @@ const createNetwork = (kind: PodNetwork['kind'], dataDir: string): PodNetwork =>
   const exec = realHost().exec
   return createNetnsNetwork({ exec, tag: instanceTag(dataDir), podCIDR: `10.251.${slot}.0/24`, nodeAddress: `10.251.${slot}.1` })
 }
+
+const eventsOf = (api: FakeApi, name: string): readonly string[] =>
+  api.requests
+    .filter(({ verb, resource }) => verb === 'create' && resource === 'events')
+    .map(({ body }) => body as { involvedObject: { name: string }; reason: string; message: string })
+    .filter(({ involvedObject }) => involvedObject.name === name)
+    .map(({ reason, message }) => `${reason}: ${message}`)
 
 /** The fake knows no strategic patches: they are evaluated by the API server's own rules here. */
 const strategicClient = (api: FakeApi): Client => {
