@@ -18,7 +18,7 @@ export {
 } from './client.ts'
 export { createEventRecorder, type EventRecorder, type EventRecorderOptions, type EventText } from './events.ts'
 export type { Connection, Credentials, ExecPlugin } from './http/connection.ts'
-export { createHttpClient, type HttpClient, type HttpClientOptions } from './http/http-client.ts'
+export { createHttpClient, type HttpClient, type HttpClientOptions, type LogQuery } from './http/http-client.ts'
 export { createInProcessClient, type InProcessClientOptions } from './in-process.ts'
 export { type InClusterOptions, inClusterConnection } from './kubeconfig/in-cluster.ts'
 export { type KubeconfigOptions, loadKubeconfig } from './kubeconfig/load.ts'

@@ -45,7 +45,7 @@ export const createHttpPort = (options: HttpPortOptions): HttpPort => {
       return await pools.of(identity).request({
         ...message,
         ...(signal ? { signal } : {}),
-        ...(request.verb === 'watch' ? { bodyTimeout: 0 } : {}),
+        ...(isStreamed(request) ? { bodyTimeout: 0 } : {}),
       })
     } catch (error) {
       throw connectionError(connection.server, error)
@@ -56,6 +56,7 @@ export const createHttpPort = (options: HttpPortOptions): HttpPort => {
     if (response.statusCode >= 400) throw await refusal(response, connection.server)
     for (const warning of warningsOf(response)) log.info('the API server warns', { warning, resource: request.resource })
     if (request.verb === 'watch') return { kind: 'watch', events: watchEvents(response, connection.server) }
+    if (request.subresource === 'log') return { kind: 'stream', contentType: 'text/plain', chunks: response.body }
     const object = parseJson(await readBody(response, connection.server), connection.server)
     return { kind: 'object', code: response.statusCode, object, warnings: warningsOf(response) }
   }
@@ -74,6 +75,9 @@ export const createHttpPort = (options: HttpPortOptions): HttpPort => {
     close: pools.close,
   }
 }
+
+/** May say nothing for a long time. */
+const isStreamed = ({ verb, subresource }: ApiRequest): boolean => verb === 'watch' || subresource === 'log'
 
 interface Pools {
   /** Connections are made as somebody: another client certificate needs other connections. */
