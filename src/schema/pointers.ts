@@ -29,7 +29,7 @@ const pointers: Readonly<Record<string, string>> = {
   EndpointAddress: 'nodeName',
   EndpointConditions: 'ready serving terminating',
   EndpointPort: 'protocol port appProtocol',
-  EphemeralContainer: 'restartPolicy',
+  EphemeralContainerCommon: 'restartPolicy',
   FCVolumeSource: 'lun',
   FileKeySelector: 'optional',
   GRPCAction: 'service',

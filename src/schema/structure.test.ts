@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { secretSchema } from '../api/core/secret/schema.ts'
-import { scheme, serviceKind } from '../api/index.ts'
+import { deleteOptionsSchema, listMetaSchema, scaleSchema, scheme, serviceKind, tokenRequestSchema } from '../api/index.ts'
 import { pointerFields } from './pointers.ts'
 import {
   any,
@@ -15,6 +15,7 @@ import {
   list,
   map,
   microTime,
+  type Node,
   object,
   optional,
   quantity,
@@ -289,6 +290,38 @@ describe('every served kind', () => {
 })
 
 describe('the table of pointers', () => {
+  it('names optional scalars of messages that exist', () => {
+    const scalars = new Set<string>()
+    const seen = new Set<Node>()
+    const walk = (node: Node): void => {
+      if (seen.has(node)) return
+      seen.add(node)
+      if (node.kind === 'list') walk(node.items)
+      else if (node.kind === 'map') walk(node.values)
+      else if (node.kind === 'lazy') walk(node.resolve())
+      else if (node.kind === 'object') {
+        for (const [key, field] of Object.entries(node.fields)) {
+          walk(field.node)
+          if (!field.required && field.pointer) scalars.add(`${node.name}.${key}`)
+        }
+        for (const embedded of node.embeds) walk(embedded.node)
+      }
+    }
+    for (const schema of [
+      ...scheme.map((kind) => kind.schema),
+      scaleSchema,
+      tokenRequestSchema,
+      deleteOptionsSchema,
+      listMetaSchema,
+    ]) {
+      walk(schema.node)
+    }
+    const missing = pointerFields()
+      .map((pair) => pair.join('.'))
+      .filter((name) => !scalars.has(name))
+    expect(missing).toEqual([])
+  })
+
   it('has no field twice', () => {
     const names = pointerFields().map((pair) => pair.join('.'))
     expect(new Set(names).size).toBe(names.length)

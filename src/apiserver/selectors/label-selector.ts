@@ -1,6 +1,5 @@
-import { badRequest } from '../../api/index.ts'
+import { badRequest, labelValueErrors, qualifiedNameErrors } from '../../api/index.ts'
 import { labelTokens, type Token } from './label-lexer.ts'
-import { checkLabelKey, checkLabelValue } from './label-names.ts'
 
 /** One condition on labels; `=` is `in` with one value, `!=` is `notin` with one. */
 export type LabelRequirement =
@@ -84,7 +83,7 @@ const readRequirement = (reader: TokenReader): LabelRequirement => {
   if (isNegated) reader.take()
   const key = reader.take()
   if (key.kind !== 'word') throw unexpected(key, isNegated ? 'identifier' : "!, identifier, or 'end of string'")
-  const problem = checkLabelKey(key.text)
+  const [problem] = qualifiedNameErrors(key.text)
   if (problem !== undefined) throw badRequest(`unable to parse requirement: key: Invalid value: ${quoted(key.text)}: ${problem}`)
   if (isNegated) return { key: key.text, operator: '!' }
   const next = reader.peek()
@@ -139,7 +138,7 @@ const readValues = (reader: TokenReader): readonly string[] => {
 
 const checkedValues = (key: string, values: readonly string[]): ReadonlySet<string> => {
   for (const [index, value] of values.entries()) {
-    const problem = checkLabelValue(value)
+    const [problem] = labelValueErrors(value)
     if (problem !== undefined)
       throw badRequest(`unable to parse requirement: values[${index}][${key}]: Invalid value: ${quoted(value)}: ${problem}`)
   }
