@@ -20,6 +20,8 @@ export interface ControllerOptions {
   readonly nodeName: string
   readonly clock: Clock
   readonly log: Logger
+  /** Whether this node's object changed in what the rules see: a heartbeat must not cost a full computation. */
+  nodeDiffers(): boolean
   /** Brings a batch into the world; what it throws is logged, and the batch comes again after a back-off. */
   reconcile(batch: Batch): Promise<void>
   /** Counts changes, for metrics. */
@@ -136,6 +138,10 @@ const subscribe = (options: ControllerOptions, pending: Pending): readonly (() =
     }),
     ...(nodes === undefined
       ? []
-      : [nodes.onChange(({ object }) => (object.metadata.name === nodeName ? pending.addNode() : undefined))]),
+      : [
+          nodes.onChange(({ object }) => {
+            if (object.metadata.name === nodeName && options.nodeDiffers()) pending.addNode()
+          }),
+        ]),
   ]
 }

@@ -175,6 +175,31 @@ describe('proxy', () => {
     expect(send(backend, '10.96.0.10', 80)).toMatchObject({ endpoint: '10.1.1.2:8080' })
   })
 
+  it('does nothing at a heartbeat of its node', async () => {
+    const nodeObject = (heartbeat: string) => ({
+      apiVersion: 'v1',
+      kind: 'Node',
+      metadata: { name: 'n1', annotations: { heartbeat } },
+      spec: {},
+    })
+    const nodes = fakeInformer(nodeKind, [nodeObject('1')])
+    let listed = 0
+    const { backend, services, start, proxy } = setUp({ services: [service('web')] }, { nodes })
+    const list = services.list
+    services.list = (...args) => {
+      listed++
+      return list(...args)
+    }
+    await start()
+    const atStart = listed
+    const next = backend.nextChange()
+    nodes.set(nodeObject('2'))
+    services.set(service('web', { ports: [port(81)] }))
+    await next
+    expect(listed).toBe(atStart)
+    expect(proxy.isHealthy()).toBe(true)
+  })
+
   it('writes an Event about a field that cannot be honoured, once', async () => {
     const { backend, services, events, start } = setUp({ services: [service('web', { externalIPs: ['0.0.0.0'] })] })
     await start()

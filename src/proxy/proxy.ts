@@ -63,7 +63,7 @@ export const createProxy = (options: ProxyOptions): Proxy => {
     isHealthy: liveness.isHealthy,
     async start(signal) {
       const running = await backend.start(signal, (status) => told(options, status))
-      const { first, ended } = control({ options, applier, metrics, liveness }, signal)
+      const { first, ended } = control({ options, applier, metrics, liveness, node }, signal)
       await first
       const stopped = Promise.all([running.stopped, ended]).then(() => health.close())
       return { stopped } satisfies Running
@@ -76,12 +76,14 @@ interface Parts {
   readonly applier: Applier
   readonly metrics: ProxyMetrics | undefined
   readonly liveness: Liveness
+  readonly node: () => NodeView
 }
 
 /** `first` resolves with the first sync (also one that failed and will be repeated), `ended` when the controller has stopped. */
 const control = (parts: Parts, signal: AbortSignal): { readonly first: Promise<void>; readonly ended: Promise<void> } => {
   const { options, metrics } = parts
   let firstDone = (): void => {}
+  let seen = ''
   const ended = new Promise<void>((resolve, reject) => {
     const { services, slices, nodes, nodeName, clock, log } = options
     const controller = {
@@ -91,6 +93,12 @@ const control = (parts: Parts, signal: AbortSignal): { readonly first: Promise<v
       nodeName,
       clock,
       log,
+      nodeDiffers: () => {
+        const now = JSON.stringify(parts.node())
+        const differs = now !== seen
+        seen = now
+        return differs
+      },
       reconcile: (batch: Batch) => reconcile(parts, batch),
       observed: (kind: 'service' | 'endpoint') =>
         (kind === 'service' ? metrics?.serviceChanges : metrics?.endpointChanges)?.inc(),

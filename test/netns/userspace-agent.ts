@@ -1,0 +1,57 @@
+/**
+ * Runs in one network namespace for `userspace.test.ts`: pods, clients, and on the node the backend itself.
+ * One request a message, answered by `{id, result}` or `{id, error}`.
+ */
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import type { Packet, Target } from '../../src/model/index.ts'
+import { type Change, createUserspaceBackend } from '../../src/proxy/index.ts'
+import { loopbackWorld } from '../../src/proxy/testing/index.ts'
+
+export type Request =
+  | { readonly op: 'pod'; readonly target: Target }
+  | { readonly op: 'send'; readonly packet: Packet }
+  | { readonly op: 'start'; readonly serviceCIDRs: readonly string[] }
+  | { readonly op: 'sync'; readonly change: Change }
+  | { readonly op: 'stop' }
+
+const exec = promisify(execFile)
+const ip = async (...args: readonly string[]): Promise<void> => void (await exec('ip', args))
+const localAddresses = {
+  ensure: (cidr: string) => ip('route', 'replace', 'local', cidr, 'dev', 'lo'),
+  release: (cidr: string) => ip('route', 'del', 'local', cidr, 'dev', 'lo').catch(() => {}),
+}
+const world = loopbackWorld()
+let backend = createUserspaceBackend({ serviceCIDRs: [], localAddresses })
+let stop = new AbortController()
+let stopped: Promise<void> = Promise.resolve()
+
+const act = async (request: Request): Promise<unknown> => {
+  switch (request.op) {
+    case 'pod':
+      return world.addPod(request.target)
+    case 'send':
+      return world.send(request.packet)
+    case 'start':
+      backend = createUserspaceBackend({ serviceCIDRs: request.serviceCIDRs, localAddresses, drainMs: 0 })
+      stop = new AbortController()
+      stopped = (await backend.start(stop.signal, () => {})).stopped
+      return undefined
+    case 'sync':
+      return backend.sync(request.change)
+    case 'stop':
+      stop.abort()
+      return stopped
+    default:
+      return request satisfies never
+  }
+}
+
+process.on('message', ({ id, request }: { readonly id: number; readonly request: Request }) => {
+  act(request).then(
+    (result) => process.send?.({ id, result }),
+    (error: unknown) => process.send?.({ id, error: String(error) }),
+  )
+})
+process.on('disconnect', () => process.exit())
+process.send?.({ id: 0 })
