@@ -1,7 +1,7 @@
 import { access } from 'node:fs/promises'
 import { join } from 'node:path'
-import { UserError, VERSION } from '../base/index.ts'
-import { type Connection, createHttpClient, type HttpClient, loadKubeconfig } from '../client/index.ts'
+import { type LogFields, type Logger, silentLogger, UserError, VERSION } from '../base/index.ts'
+import { createHttpClient, type HttpClient, loadKubeconfig } from '../client/index.ts'
 import { dataDirOf } from './instance.ts'
 
 export interface ConnectionOptions {
@@ -12,15 +12,27 @@ export interface ConnectionOptions {
 
 export interface Connected {
   readonly client: HttpClient
-  readonly connection: Connection
   readonly namespace: string
 }
 
-/** The API server that a command means: --kubeconfig, then --data-dir, then $KUBECONFIG, then the default data folder. */
-export const connect = async (options: ConnectionOptions): Promise<Connected> => {
-  const connection = await loadKubeconfig(await kubeconfigPath(options))
-  const client = createHttpClient({ connection, userAgent: `fairway/${VERSION}` })
-  return { client, connection, namespace: options.namespace ?? connection.namespace ?? 'default' }
+/** Runs `use` with the API server that a command means: --kubeconfig, then --data-dir, then $KUBECONFIG, then the default data folder. */
+export const withConnection = async (options: ConnectionOptions, use: (connected: Connected) => Promise<void>): Promise<void> => {
+  const connection = await loadKubeconfig({ path: await kubeconfigPath(options) })
+  const client = createHttpClient({ connection, userAgent: `fairway/${VERSION}`, log: warningLogger })
+  try {
+    await use({ client, namespace: options.namespace ?? connection.namespace })
+  } finally {
+    await client.close()
+  }
+}
+
+/** Prints what the server warns about, as kubectl does; nothing else. */
+const warningLogger: Logger = {
+  ...silentLogger,
+  info: (_message: string, fields?: LogFields) => {
+    if (typeof fields?.['warning'] === 'string') console.error(`warning: ${fields['warning']}`)
+  },
+  child: () => warningLogger,
 }
 
 const kubeconfigPath = async (options: ConnectionOptions): Promise<string> => {

@@ -1,4 +1,6 @@
-export { cleanupInstance } from './cleanup.ts'
+export { type CleanupReport, cleanupInstance } from './cleanup.ts'
+export { askControl } from './control.ts'
+export type { ClusterExplanation } from './explain.ts'
 export {
   type Applied,
   type ApplyOptions,
@@ -10,5 +12,6 @@ export {
   readManifests,
 } from './manifests/index.ts'
 export { type ClusterFlags, defaultDataDir, environmentOf } from './options.ts'
-export { type RunningCluster, startCluster } from './start-cluster.ts'
+export { startCluster } from './start.ts'
+export type { RunningCluster } from './start-cluster.ts'
 export { type InstanceStatus, readStatus, type Substitution } from './status-file.ts'

@@ -1,5 +1,5 @@
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { UserError } from '../base/index.ts'
 import { addressAt, cidrContainsCIDR, cidrsOverlap, formatAddress, parseAddress, parseCIDR } from '../ip/index.ts'
 
@@ -68,7 +68,7 @@ export const resolveOptions = (flags: ClusterFlags, privileges: Privileges): Clu
   const podCidr = flags.podCidr ?? (isNetns ? '10.244.0.0/24' : '127.244.0.0/24')
   checkRanges(serviceCidr, podCidr, isNetns)
   return {
-    dataDir: flags.dataDir ?? defaultDataDir(privileges),
+    dataDir: resolve(flags.dataDir ?? defaultDataDir(privileges)),
     network: privileges.network,
     firstBindablePort: privileges.firstBindablePort,
     serviceCidrs: [serviceCidr],

@@ -34,7 +34,7 @@ export const startProxy = async (deps: DataPlaneDeps, informers: ClusterInformer
     nodes: informers.nodes,
     backend,
     nodeName: options.nodeName,
-    nodePortAddresses: [...new Set([options.nodeAddress, '127.0.0.1'])].map((address) => `${address}/32`),
+    nodePortAddresses: [...new Set([options.nodeAddress, '127.0.0.1'])],
     podCIDRs: [options.podCidr],
     nodeAddresses: [options.nodeAddress],
     recorder: recorderOf(deps, 'kube-proxy'),

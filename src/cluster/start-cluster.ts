@@ -3,8 +3,11 @@ import { join } from 'node:path'
 import { createLogger, errorMessage, type Logger, realClock, UserError, VERSION } from '../base/index.ts'
 import type { Client } from '../client/index.ts'
 import { type Capabilities, type Host, realHost } from '../host/index.ts'
-import { type ControlPlane, startControlPlane } from './control-plane.ts'
+import { serveControl } from './control.ts'
+import { startControlPlane } from './control-plane.ts'
 import { type DataPlane, startDataPlane } from './data-plane.ts'
+import type { ControlPlane } from './deps.ts'
+import { explainTarget } from './explain.ts'
 import { createLifecycle, type Lifecycle } from './lifecycle.ts'
 import { applyManifest, type Manifest, readManifests } from './manifests/index.ts'
 import { type ClusterFlags, type ClusterOptions, environmentOf, type Privileges, resolveOptions } from './options.ts'
@@ -39,6 +42,7 @@ export const startCluster = async (flags: ClusterFlags, request: StartRequest): 
   const lifecycle = createLifecycle(log)
   try {
     const parts = await startParts({ host, options, lifecycle, log, onStep: guarded(request) })
+    await lifecycle.start(serveControl(options.dataDir, { explain: explainTarget(parts.data.proxy, parts.data.ingress) }))
     await applyAll(parts.control.client, manifests, request)
     parts.writer.update({ ready: true })
     await parts.writer.flushed()

@@ -1,7 +1,7 @@
 import { ApiError } from '../../api/index.ts'
 import { UserError } from '../../base/index.ts'
-import { applyManifest, readManifests } from '../../cluster/index.ts'
-import { type ConnectionOptions, connect } from '../connect.ts'
+import { applyManifest, type Manifest, readManifests } from '../../cluster/index.ts'
+import { type Connected, type ConnectionOptions, withConnection } from '../connect.ts'
 
 export interface ApplyCommandOptions extends ConnectionOptions {
   readonly filename: readonly string[]
@@ -11,7 +11,10 @@ export interface ApplyCommandOptions extends ConnectionOptions {
 export const apply = async (options: ApplyCommandOptions): Promise<void> => {
   const manifests = await readManifests(options.filename)
   if (manifests.length === 0) throw new UserError('no objects in the manifests')
-  const { client, namespace } = await connect(options)
+  await withConnection(options, (connected) => applyAll(connected, manifests))
+}
+
+const applyAll = async ({ client, namespace }: Connected, manifests: readonly Manifest[]): Promise<void> => {
   for (const manifest of manifests) {
     try {
       const { label, outcome } = await applyManifest(client, manifest, { namespace, fieldManager: 'fairway-apply' })

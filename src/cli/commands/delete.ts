@@ -2,7 +2,7 @@ import { isNotFound, type Kind } from '../../api/index.ts'
 import { UserError } from '../../base/index.ts'
 import type { Client } from '../../client/index.ts'
 import { identify, labelOf, orUndefined, readManifests } from '../../cluster/index.ts'
-import { type Connected, type ConnectionOptions, connect } from '../connect.ts'
+import { type Connected, type ConnectionOptions, withConnection } from '../connect.ts'
 import { kindsNamed } from '../resources.ts'
 import { listAll } from './get.ts'
 
@@ -19,26 +19,28 @@ interface Target {
 }
 
 /** `fairway delete`: tells of each object, and by default waits until they are gone. */
-export const remove = async (
-  resource: string | undefined,
-  names: readonly string[],
-  options: DeleteCommandOptions,
-): Promise<void> => {
-  const connected = await connect(options)
-  const targets = await targetsOf(connected, { resource, names, options })
-  const deleted: Target[] = []
-  for (const target of targets) {
-    try {
-      await connected.client.delete(target.kind, target, { propagationPolicy: 'Background' })
-      console.log(`${labelOf(target.kind, target.name)} deleted`)
-      deleted.push(target)
-    } catch (error) {
-      if (!isNotFound(error)) throw error
-      console.error(`fairway: ${error instanceof Error ? error.message : error}`)
-      process.exitCode = 1
+export const remove = (resource: string | undefined, names: readonly string[], options: DeleteCommandOptions): Promise<void> =>
+  withConnection(options, async (connected) => {
+    const { client } = connected
+    const deleted: Target[] = []
+    for (const target of await targetsOf(connected, { resource, names, options })) {
+      if (await deleteOne(client, target)) deleted.push(target)
     }
+    if (options.wait) await Promise.all(deleted.map((target) => untilGone(client, target)))
+  })
+
+/** False, with a word to the user, when it was not there. */
+const deleteOne = async (client: Client, target: Target): Promise<boolean> => {
+  try {
+    await client.delete(target.kind, target, { propagationPolicy: 'Background' })
+    console.log(`${labelOf(target.kind, target.name)} deleted`)
+    return true
+  } catch (error) {
+    if (!isNotFound(error)) throw error
+    console.error(`fairway: ${error instanceof Error ? error.message : error}`)
+    process.exitCode = 1
+    return false
   }
-  if (options.wait) await Promise.all(deleted.map((target) => untilGone(connected.client, target)))
 }
 
 interface Request {

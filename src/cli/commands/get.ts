@@ -1,7 +1,7 @@
 import type { Kind, KubeObject } from '../../api/index.ts'
 import { UserError } from '../../base/index.ts'
 import type { Client } from '../../client/index.ts'
-import { type Connected, type ConnectionOptions, connect } from '../connect.ts'
+import { type Connected, type ConnectionOptions, withConnection } from '../connect.ts'
 import { document, names, table } from '../output.ts'
 import { kindsNamed } from '../resources.ts'
 
@@ -20,12 +20,13 @@ interface Found {
 export const get = async (resource: string, wanted: readonly string[], options: GetOptions): Promise<void> => {
   const [type = '', slashed] = resource.split('/', 2)
   const kinds = kindsNamed(type)
-  const connected = await connect(options)
   const all = slashed === undefined ? wanted : [slashed, ...wanted]
-  const found = await Promise.all(kinds.map((kind) => find(connected, { kind, names: all, options })))
-  const filled = found.filter(({ objects }) => objects.length > 0)
-  if (filled.length === 0) console.error(nothingFound(connected.namespace, options))
-  else console.log(render(filled, options))
+  await withConnection(options, async (connected) => {
+    const found = await Promise.all(kinds.map((kind) => find(connected, { kind, names: all, options })))
+    const filled = found.filter(({ objects }) => objects.length > 0)
+    if (filled.length === 0) console.error(nothingFound(connected.namespace, options))
+    else console.log(render(filled, options))
+  })
 }
 
 interface Query {

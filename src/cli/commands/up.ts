@@ -31,6 +31,10 @@ export const runInForeground = async (
       if (!stop.signal.aborted) console.error(`fairway: ${errorMessage(error)}`)
     })
     await cluster.stopped
+  } catch (error) {
+    // Told to stop while it started: everything is released, and there is nothing to say.
+    if (!stop.signal.aborted) throw error
+    process.exitCode = 130
   } finally {
     process.off('SIGINT', onSignal)
     process.off('SIGTERM', onSignal)
