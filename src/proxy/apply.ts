@@ -86,9 +86,6 @@ export const createApplier = (deps: ApplyDeps): Applier => {
   }
 }
 
-/** So many Services are computed in a few milliseconds. */
-const BATCH = 64
-
 const reconcile = async (state: State, batch: Batch): Promise<SyncReport> => {
   const { deps } = state
   const node = deps.node()
@@ -96,20 +93,31 @@ const reconcile = async (state: State, batch: Batch): Promise<SyncReport> => {
   // A Service that is gone is in the batch; one that this process knew and the cache lost at a relist is too, as `deleted`.
   const keys = batch.nodeChanged ? new Set([...batch.keys, ...deps.allKeys(), ...state.services.keys()]) : batch.keys
   const touched = new Set<string>()
-  let count = 0
-  for (const key of keys) {
+  await inTurns(keys, deps.breathe, (key) => {
     for (const each of take(state, key, desired(snapshot(deps.source, key, node)))) touched.add(each)
-    if (++count % BATCH === 0) await deps.breathe()
-  }
-  for (const key of touched) grant(state, key)
-  const difference = diff(state.carried, state.granted, { keys: touched, unsure: state.unsure })
-  const change = { full, set: full ? [...state.granted.values()] : difference.set, delete: full ? [] : difference.delete, node }
+  })
+  await inTurns(touched, deps.breathe, (key) => grant(state, key))
+  const difference = full
+    ? { set: [...state.granted.values()], delete: [] }
+    : diff(state.carried, state.granted, { keys: touched, unsure: state.unsure })
+  const change = { full, ...difference, node }
   await send(state, change)
-  const problems = await deps.health.sync(change.set, difference.delete, node)
+  const problems = await deps.health.sync(change.set, change.delete, node)
   for (const { namespace, name, message } of problems) {
     deps.tell({ namespace, name }, { type: 'Warning', reason: 'FailedToStartServiceHealthcheck', message })
   }
-  return { full, services: keys.size, set: change.set, deleted: difference.delete }
+  return { full, services: keys.size, set: change.set, deleted: change.delete }
+}
+
+/** So many Services are computed in a few milliseconds. */
+const BATCH = 64
+
+const inTurns = async (keys: ReadonlySet<string>, breathe: () => Promise<void>, act: (key: string) => void): Promise<void> => {
+  let count = 0
+  for (const key of keys) {
+    if (count++ % BATCH === BATCH - 1) await breathe()
+    act(key)
+  }
 }
 
 /** Takes what a Service wants into the books; gives the keys of all Forwardings that this touches. */
