@@ -8,7 +8,7 @@ import {
   serviceKind,
 } from '../../../api/index.ts'
 import { type Component, type Running, realClock, silentLogger } from '../../../base/index.ts'
-import { type Client, createInProcessClient } from '../../../client/index.ts'
+import { type ApiPort, type Client, createInProcessClient } from '../../../client/index.ts'
 import type { Store } from '../../../store/index.ts'
 import { openTempStore } from '../../../store/testing/temp-store.ts'
 import { bootstrap } from '../../bootstrap/index.ts'
@@ -31,6 +31,7 @@ export interface AllocatingApiOptions {
 /** A real API server in process over a real store, with everything that allocates. */
 export interface AllocatingApi {
   readonly client: Client
+  readonly port: ApiPort
   readonly store: Store
   readonly allocators: Allocators
   /** Stops the server; the store stays open. */
@@ -68,6 +69,7 @@ export const startAllocatingApi = async (options: AllocatingApiOptions = {}): Pr
   }
   return {
     client,
+    port: server,
     store,
     allocators,
     stop,
