@@ -69,10 +69,14 @@ export const deploymentStatusSchema = object('DeploymentStatus', {
 })
 export type DeploymentStatus = Infer<typeof deploymentStatusSchema>
 
-export const deploymentSchema = object('Deployment', {
-  ...typeMeta,
-  metadata: always(1, objectMetaSchema),
-  spec: always(2, deploymentSpecSchema),
-  status: optional(3, deploymentStatusSchema),
-})
+export const deploymentSchema = object(
+  'Deployment',
+  {
+    ...typeMeta,
+    metadata: always(1, objectMetaSchema),
+    spec: always(2, deploymentSpecSchema),
+    status: optional(3, deploymentStatusSchema),
+  },
+  { doc: 'A number of equal pods, and how to replace them when their template changes.' },
+)
 export type Deployment = Infer<typeof deploymentSchema>

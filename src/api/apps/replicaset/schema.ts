@@ -32,10 +32,14 @@ export const replicaSetStatusSchema = object('ReplicaSetStatus', {
 })
 export type ReplicaSetStatus = Infer<typeof replicaSetStatusSchema>
 
-export const replicaSetSchema = object('ReplicaSet', {
-  ...typeMeta,
-  metadata: always(1, objectMetaSchema),
-  spec: always(2, replicaSetSpecSchema),
-  status: optional(3, replicaSetStatusSchema),
-})
+export const replicaSetSchema = object(
+  'ReplicaSet',
+  {
+    ...typeMeta,
+    metadata: always(1, objectMetaSchema),
+    spec: always(2, replicaSetSpecSchema),
+    status: optional(3, replicaSetStatusSchema),
+  },
+  { doc: 'Keeps a number of equal pods running.' },
+)
 export type ReplicaSet = Infer<typeof replicaSetSchema>

@@ -13,10 +13,14 @@ export const scaleStatusSchema = object('ScaleStatus', {
 })
 export type ScaleStatus = Infer<typeof scaleStatusSchema>
 
-export const scaleSchema = object('Scale', {
-  ...typeMeta,
-  metadata: always(1, objectMetaSchema),
-  spec: always(2, scaleSpecSchema),
-  status: optional(3, scaleStatusSchema),
-})
+export const scaleSchema = object(
+  'Scale',
+  {
+    ...typeMeta,
+    metadata: always(1, objectMetaSchema),
+    spec: always(2, scaleSpecSchema),
+    status: optional(3, scaleStatusSchema),
+  },
+  { doc: 'The number of replicas of a workload, as its scale subresource shows it.' },
+)
 export type Scale = Infer<typeof scaleSchema>

@@ -13,9 +13,13 @@ export const leaseSpecSchema = object('LeaseSpec', {
 })
 export type LeaseSpec = Infer<typeof leaseSpecSchema>
 
-export const leaseSchema = object('Lease', {
-  ...typeMeta,
-  metadata: always(1, objectMetaSchema),
-  spec: always(2, leaseSpecSchema),
-})
+export const leaseSchema = object(
+  'Lease',
+  {
+    ...typeMeta,
+    metadata: always(1, objectMetaSchema),
+    spec: always(2, leaseSpecSchema),
+  },
+  { doc: 'Who holds a role, and until when.' },
+)
 export type Lease = Infer<typeof leaseSchema>

@@ -34,9 +34,13 @@ export const endpointSubsetSchema = object('EndpointSubset', {
 })
 export type EndpointSubset = Infer<typeof endpointSubsetSchema>
 
-export const endpointsSchema = object('Endpoints', {
-  ...typeMeta,
-  metadata: always(1, objectMetaSchema),
-  subsets: optional(2, list(endpointSubsetSchema, { type: 'atomic' })),
-})
+export const endpointsSchema = object(
+  'Endpoints',
+  {
+    ...typeMeta,
+    metadata: always(1, objectMetaSchema),
+    subsets: optional(2, list(endpointSubsetSchema, { type: 'atomic' })),
+  },
+  { doc: 'The endpoints of a Service in one object; deprecated in favour of EndpointSlice.' },
+)
 export type Endpoints = Infer<typeof endpointsSchema>

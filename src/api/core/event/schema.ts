@@ -15,22 +15,26 @@ export const eventSeriesSchema = object('EventSeries', {
 })
 export type EventSeries = Infer<typeof eventSeriesSchema>
 
-export const eventSchema = object('Event', {
-  ...typeMeta,
-  metadata: always(1, objectMetaSchema),
-  involvedObject: required(2, objectReferenceSchema),
-  reason: optional(3, string()),
-  message: optional(4, string()),
-  source: optional(5, eventSourceSchema),
-  firstTimestamp: optional(6, time()),
-  lastTimestamp: optional(7, time()),
-  count: optional(8, int32()),
-  type: optional(9, string()),
-  eventTime: optional(10, microTime()),
-  series: optional(11, eventSeriesSchema),
-  action: optional(12, string()),
-  related: optional(13, objectReferenceSchema),
-  reportingComponent: optional(14, string()),
-  reportingInstance: optional(15, string()),
-})
+export const eventSchema = object(
+  'Event',
+  {
+    ...typeMeta,
+    metadata: always(1, objectMetaSchema),
+    involvedObject: required(2, objectReferenceSchema),
+    reason: optional(3, string()),
+    message: optional(4, string()),
+    source: optional(5, eventSourceSchema),
+    firstTimestamp: optional(6, time()),
+    lastTimestamp: optional(7, time()),
+    count: optional(8, int32()),
+    type: optional(9, string()),
+    eventTime: optional(10, microTime()),
+    series: optional(11, eventSeriesSchema),
+    action: optional(12, string()),
+    related: optional(13, objectReferenceSchema),
+    reportingComponent: optional(14, string()),
+    reportingInstance: optional(15, string()),
+  },
+  { doc: 'A report of something that happened to an object.' },
+)
 export type Event = Infer<typeof eventSchema>

@@ -22,10 +22,14 @@ export const namespaceStatusSchema = object('NamespaceStatus', {
 })
 export type NamespaceStatus = Infer<typeof namespaceStatusSchema>
 
-export const namespaceSchema = object('Namespace', {
-  ...typeMeta,
-  metadata: always(1, objectMetaSchema),
-  spec: always(2, namespaceSpecSchema),
-  status: optional(3, namespaceStatusSchema),
-})
+export const namespaceSchema = object(
+  'Namespace',
+  {
+    ...typeMeta,
+    metadata: always(1, objectMetaSchema),
+    spec: always(2, namespaceSpecSchema),
+    status: optional(3, namespaceStatusSchema),
+  },
+  { doc: 'A scope for names of objects; deleting it deletes what it holds.' },
+)
 export type Namespace = Infer<typeof namespaceSchema>

@@ -147,10 +147,14 @@ export const nodeStatusSchema = object('NodeStatus', {
 })
 export type NodeStatus = Infer<typeof nodeStatusSchema>
 
-export const nodeSchema = object('Node', {
-  ...typeMeta,
-  metadata: always(1, objectMetaSchema),
-  spec: always(2, nodeSpecSchema),
-  status: optional(3, nodeStatusSchema),
-})
+export const nodeSchema = object(
+  'Node',
+  {
+    ...typeMeta,
+    metadata: always(1, objectMetaSchema),
+    spec: always(2, nodeSpecSchema),
+    status: optional(3, nodeStatusSchema),
+  },
+  { doc: 'A machine that runs pods.' },
+)
 export type Node = Infer<typeof nodeSchema>

@@ -4,10 +4,14 @@ import { typeMeta } from '../../meta/type-meta.ts'
 import { podSpecSchema } from './pod-spec.ts'
 import { podStatusSchema } from './pod-status.ts'
 
-export const podSchema = object('Pod', {
-  ...typeMeta,
-  metadata: always(1, objectMetaSchema),
-  spec: always(2, podSpecSchema),
-  status: optional(3, podStatusSchema),
-})
+export const podSchema = object(
+  'Pod',
+  {
+    ...typeMeta,
+    metadata: always(1, objectMetaSchema),
+    spec: always(2, podSpecSchema),
+    status: optional(3, podStatusSchema),
+  },
+  { doc: 'Containers that run together on one node and share an address.' },
+)
 export type Pod = Infer<typeof podSchema>

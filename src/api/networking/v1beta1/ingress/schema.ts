@@ -56,11 +56,15 @@ const ingressSpecSchema = object('IngressSpec', {
   ingressClassName: optional(4, string(), 'Name of the IngressClass that serves it.'),
 })
 
-export const ingressSchema = object('Ingress', {
-  ...typeMeta,
-  metadata: always(1, objectMetaSchema),
-  spec: always(2, ingressSpecSchema),
-  status: optional(3, ingressStatusSchema),
-})
+export const ingressSchema = object(
+  'Ingress',
+  {
+    ...typeMeta,
+    metadata: always(1, objectMetaSchema),
+    spec: always(2, ingressSpecSchema),
+    status: optional(3, ingressStatusSchema),
+  },
+  { doc: 'Rules that lead HTTP requests from outside to Services, by host and path.' },
+)
 /** An Ingress as it was before v1, in both groups that served it. */
 export type IngressV1beta1 = Infer<typeof ingressSchema>
