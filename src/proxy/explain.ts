@@ -49,7 +49,7 @@ export interface ExplainInput {
 /** What would happen to a connection, and why: over the very Forwardings that the backend carries. Undefined when `address` isn't one. */
 export const explain = (input: ExplainInput, query: ExplainQuery): Explanation | undefined => {
   if (readAddress(query.address) === undefined) return undefined
-  const packet = packetOf(query, input.node)
+  const packet = asAsked(packetOf(query, input.node), input.exceptions)
   const { verdict, forwarding } = firstVerdict(input, packet)
   const matched = verdict.kind === 'none' ? undefined : verdict.matched
   const route = matched?.frontend.routes[packet.source.class]
@@ -63,12 +63,22 @@ export const explain = (input: ExplainInput, query: ExplainQuery): Explanation |
       return { endpoint, isCandidate: verdict.kind === 'dnat' && isChosen(reason), reason }
     }),
     exceptions: input.exceptions.filter(
-      (status) =>
-        status.address === address &&
-        status.protocol === packet.protocol &&
-        (status.port === port || ('substitute' in status && status.substitute === port)),
+      (status) => status.address === address && status.protocol === packet.protocol && status.port === port,
     ),
   }
+}
+
+/** A packet to a substitute port means the port that it stands for. */
+const asAsked = (packet: Packet, exceptions: readonly FrontendStatus[]): Packet => {
+  const { address, port } = packet.destination
+  const served = exceptions.find(
+    (status) =>
+      status.state === 'substituted' &&
+      status.address === address &&
+      status.substitute === port &&
+      status.protocol === packet.protocol,
+  )
+  return served === undefined ? packet : { ...packet, destination: { address, port: served.port } }
 }
 
 const packetOf = ({ address, port, protocol = 'TCP', source = {} }: ExplainQuery, node: NodeView): Packet => {

@@ -4,9 +4,9 @@ import { type EndpointSlice, endpointSliceKind, nodeKind, type Service, serviceK
 import { silentLogger } from '../base/index.ts'
 import { type PausedClock, pausedClock } from '../base/testing/paused-clock.ts'
 import { fakeInformer } from '../informers/testing/index.ts'
-import { sliceIndexes } from '../model/index.ts'
-import { endpoint, port, service, slice, vips } from '../model/testing/index.ts'
-import { createProxy, type ProxyOptions } from './index.ts'
+import { serviceForwarding, sliceIndexes } from '../model/index.ts'
+import { endpoint, node, port, service, slice, vips } from '../model/testing/index.ts'
+import { createProxy, explain, type FrontendStatus, type ProxyOptions } from './index.ts'
 import { fakeBackend } from './testing/index.ts'
 
 const stops: (() => Promise<void>)[] = []
@@ -267,6 +267,28 @@ describe('explain', () => {
     const { proxy, start } = setUp({ services: [service('web')] })
     await start()
     expect(proxy.explain(query)?.verdict.kind).toBe(kind)
+  })
+
+  it('takes a substitute port for the port that it stands for', () => {
+    const meaning = serviceForwarding(
+      { service: service('web'), slices: [slice('web', [endpoint('10.1.1.1')])], node: node() },
+      'IPv4',
+    )
+    if (meaning.kind !== 'forwarding') throw new Error(meaning.reason)
+    const ref = {
+      key: 'k',
+      namespace: 'default',
+      name: 'web',
+      kind: 'ClusterIP',
+      protocol: 'TCP',
+      address: '10.96.0.10',
+      port: 80,
+    } as const
+    const status: FrontendStatus = { ...ref, state: 'substituted', substitute: 10_080, message: 'served on 10080' }
+    const input = { forwardings: [meaning.forwarding], node: node(), exceptions: [status] }
+    const told = explain(input, { address: '10.96.0.10', port: 10_080 })
+    expect(told?.verdict.kind).toBe('dnat')
+    expect(told?.exceptions).toEqual([status])
   })
 
   it('refuses what is no address', () => {

@@ -8,6 +8,7 @@ export interface FakeBackend extends Backend {
   /** Changes so far; a test may await the next one. */
   readonly changes: readonly Change[]
   nextChange(): Promise<Change>
+  readonly carried: ReadonlyMap<string, Forwarding>
   /** The next syncs reject with these errors. */
   failNext(...errors: readonly Error[]): void
 }
@@ -38,7 +39,12 @@ export const fakeBackend = (): FakeBackend => {
       await Promise.resolve()
       isSyncing = false
       const failure = failures.shift()
-      if (failure !== undefined) throw failure
+      if (failure !== undefined) {
+        // Applied in part, as the contract allows.
+        for (const key of change.delete.slice(0, 1)) carried.delete(key)
+        for (const forwarding of change.set.slice(0, 1)) carried.set(forwarding.key, forwarding)
+        throw failure
+      }
       if (change.full) carried.clear()
       for (const key of change.delete) carried.delete(key)
       for (const forwarding of change.set) carried.set(forwarding.key, forwarding)
@@ -52,6 +58,7 @@ export const fakeBackend = (): FakeBackend => {
     exceptions: () => [],
     cleanup: async () => carried.clear(),
     changes,
+    carried,
     nextChange: () => new Promise((resolve) => waiting.push(resolve)),
     failNext: (...errors) => void failures.push(...errors),
     send(packet) {
