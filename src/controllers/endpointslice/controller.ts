@@ -1,4 +1,4 @@
-import type { EndpointSlice, Service } from '../../api/index.ts'
+import { type EndpointSlice, type Service, serviceKind } from '../../api/index.ts'
 import type { Clock, Component, Logger } from '../../base/index.ts'
 import type { Client } from '../../client/index.ts'
 import { again, createHoldOff, DONE, type Outcome, type WorkQueue } from '../../informers/index.ts'
@@ -10,6 +10,7 @@ import { createWriteMemory } from '../write-memory.ts'
 import { applySlices } from './apply.ts'
 import { desiredEndpoints } from './desired.ts'
 import { diffSlices } from './diff.ts'
+import { sliceLabels } from './labels.ts'
 import { readSnapshot } from './snapshot.ts'
 import { type TriggerTimes, triggered } from './trigger-time.ts'
 
@@ -44,7 +45,8 @@ export const createEndpointSliceController = (deps: EndpointSliceControllerDeps)
     const { service, pods } = snapshot
     const { times, oldest } = triggered(triggers.get(key), service, pods)
     const desired = desiredEndpoints(snapshot)
-    const operations = diffSlices(snapshot, desired, { maxEndpointsPerSlice })
+    const owner = { kind: serviceKind, object: service, labels: sliceLabels(service) }
+    const operations = diffSlices({ owner, slices: snapshot.slices }, desired, { maxEndpointsPerSlice, placeholder: true })
     if (desired.skipped.length > 0) log.info('pods wait for their Node', { service: key, pods: desired.skipped.length })
     await applySlices(operations, { client, memory, owner: key, triggerTime: oldest, signal })
     triggers.set(key, times)

@@ -1,9 +1,8 @@
-import { type Endpoint, type EndpointSlice, type Service, type SlicePort, sameValue, serviceKind } from '../../api/index.ts'
+import { type Endpoint, type EndpointSlice, type Kind, type KubeObject, type SlicePort, sameValue } from '../../api/index.ts'
 import type { NewObject } from '../../client/index.ts'
 import type { IPFamily } from '../../ip/index.ts'
 import { controllerReference, isControlledBy } from '../ownership.ts'
 import { type DesiredEndpoints, type EndpointGroup, portsKey } from './desired.ts'
-import { sliceLabels } from './labels.ts'
 
 export type SliceOperation =
   | { readonly type: 'create'; readonly slice: NewObject<EndpointSlice> }
@@ -12,6 +11,17 @@ export type SliceOperation =
 
 export interface DiffOptions {
   readonly maxEndpointsPerSlice: number
+  /** One empty slice when there is no endpoint, so that "none" can be told from "not known yet". */
+  readonly placeholder: boolean
+}
+
+/** Whose slices they are, and what is written on each. */
+export interface SliceOwner {
+  readonly kind: Kind
+  readonly object: KubeObject
+  readonly labels: Readonly<Record<string, string>>
+  /** Beside those that others wrote. */
+  readonly annotations?: Readonly<Record<string, string>>
 }
 
 /**
@@ -19,7 +29,7 @@ export interface DiffOptions {
  * happens anyway, then into the fullest slice with room, then into new slices; nothing moves for the sake of balance.
  */
 export const diffSlices = (
-  { service, slices }: { readonly service: Service; readonly slices: readonly EndpointSlice[] },
+  { owner, slices }: { readonly owner: SliceOwner; readonly slices: readonly EndpointSlice[] },
   desired: DesiredEndpoints,
   options: DiffOptions,
 ): readonly SliceOperation[] => {
@@ -28,7 +38,7 @@ export const diffSlices = (
   const operations = desired.addressTypes.flatMap((addressType) =>
     ofAddressType(
       {
-        service,
+        owner,
         addressType,
         slices: live.filter((slice) => slice.addressType === addressType),
         groups: desired.groups.filter((group) => group.addressType === addressType),
@@ -41,7 +51,7 @@ export const diffSlices = (
 }
 
 interface OneFamily {
-  readonly service: Service
+  readonly owner: SliceOwner
   readonly addressType: IPFamily
   readonly slices: readonly EndpointSlice[]
   readonly groups: readonly EndpointGroup[]
@@ -56,25 +66,25 @@ interface Draft {
   changed: boolean
 }
 
-const ofAddressType = ({ service, addressType, slices, groups }: OneFamily, options: DiffOptions): readonly SliceOperation[] => {
+const ofAddressType = ({ owner, addressType, slices, groups }: OneFamily, options: DiffOptions): readonly SliceOperation[] => {
   const byPorts = groupByPorts(slices)
   const drafts: Draft[] = []
   for (const group of groups) {
     const key = portsKey(group.ports)
-    drafts.push(...draftsOf(service, group, { slices: byPorts.get(key) ?? [], options }))
+    drafts.push(...draftsOf(owner, group, { slices: byPorts.get(key) ?? [], options }))
     byPorts.delete(key)
   }
   const unused = [...byPorts.values()].flat()
   const spare = [...unused, ...drafts.flatMap(({ slice, endpoints }) => (slice && endpoints.length === 0 ? [slice] : []))]
   const filled = drafts.filter(({ endpoints }) => endpoints.length > 0)
-  const placeholder = filled.length === 0 ? [placeholderOf(service, spare)] : []
-  return operationsOf(service, addressType, { drafts: [...filled, ...placeholder], spare })
+  const placeholder = filled.length === 0 && options.placeholder ? [placeholderOf(owner, spare)] : []
+  return operationsOf(owner, addressType, { drafts: [...filled, ...placeholder], spare })
 }
 
 const keyOfSlice = ({ ports }: EndpointSlice): string => portsKey(ports ?? [])
 
 const draftsOf = (
-  service: Service,
+  owner: SliceOwner,
   group: EndpointGroup,
   { slices, options }: { readonly slices: readonly EndpointSlice[]; readonly options: DiffOptions },
 ): readonly Draft[] => {
@@ -89,7 +99,7 @@ const draftsOf = (
       slice,
       ports: group.ports,
       endpoints,
-      changed: !sameList(endpoints, slice.endpoints ?? []) || !hasOurLabels(service, slice),
+      changed: !sameList(endpoints, slice.endpoints ?? []) || !hasOurMetadata(owner, slice),
     }
   })
   return place(drafts, { ports: group.ports, waiting: [...left.values()], max: options.maxEndpointsPerSlice })
@@ -118,9 +128,8 @@ const place = (
   return [...drafts, ...created]
 }
 
-/** A Service without endpoints has one empty slice, so that "none" can be told from "not known yet". */
-const placeholderOf = (service: Service, spare: EndpointSlice[]): Draft => {
-  const index = spare.findIndex((slice) => isPlaceholder(slice) && hasOurLabels(service, slice))
+const placeholderOf = (owner: SliceOwner, spare: EndpointSlice[]): Draft => {
+  const index = spare.findIndex((slice) => isPlaceholder(slice) && hasOurMetadata(owner, slice))
   const [slice] = index < 0 ? [] : spare.splice(index, 1)
   return { slice, ports: [], endpoints: [], changed: slice === undefined }
 }
@@ -129,7 +138,7 @@ const isPlaceholder = ({ endpoints, ports }: EndpointSlice): boolean =>
   (endpoints ?? []).length === 0 && (ports ?? []).length === 0
 
 const operationsOf = (
-  service: Service,
+  owner: SliceOwner,
   addressType: IPFamily,
   { drafts, spare }: { readonly drafts: readonly Draft[]; readonly spare: readonly EndpointSlice[] },
 ): readonly SliceOperation[] => {
@@ -140,44 +149,46 @@ const operationsOf = (
       // A create and a delete of the same address type are one update.
       const base = slice ?? reusable.shift()
       const content = { addressType, ports, endpoints }
-      return base
-        ? { type: 'update', slice: updated(service, base, content) }
-        : { type: 'create', slice: created(service, content) }
+      return base ? { type: 'update', slice: updated(owner, base, content) } : { type: 'create', slice: created(owner, content) }
     })
     // Nothing new for a Service that is being deleted: its slices go with it.
-    .filter(({ type }) => type !== 'create' || service.metadata.deletionTimestamp === undefined)
+    .filter(({ type }) => type !== 'create' || owner.object.metadata.deletionTimestamp === undefined)
   return [...operations, ...reusable.map((slice) => ({ type: 'delete' as const, slice }))]
 }
 
 type Content = Pick<EndpointSlice, 'ports' | 'endpoints'> & { readonly addressType: IPFamily }
 
-const created = (service: Service, content: Content): NewObject<EndpointSlice> => ({
+const created = (owner: SliceOwner, content: Content): NewObject<EndpointSlice> => ({
   metadata: {
     name: '',
     // Names have up to 63 characters as a label has; the suffix takes 6.
-    generateName: `${service.metadata.name.slice(0, 56)}-`,
-    ...(service.metadata.namespace === undefined ? {} : { namespace: service.metadata.namespace }),
-    labels: sliceLabels(service),
-    ownerReferences: [controllerReference(serviceKind, service)],
+    generateName: `${owner.object.metadata.name.slice(0, 56)}-`,
+    ...(owner.object.metadata.namespace === undefined ? {} : { namespace: owner.object.metadata.namespace }),
+    labels: owner.labels,
+    ...(owner.annotations ? { annotations: owner.annotations } : {}),
+    ownerReferences: [controllerReference(owner.kind, owner.object)],
   },
   ...content,
 })
 
-const updated = (service: Service, slice: EndpointSlice, { ports, endpoints }: Content): EndpointSlice => ({
+const updated = (owner: SliceOwner, slice: EndpointSlice, { ports, endpoints }: Content): EndpointSlice => ({
   ...slice,
   ports,
   endpoints,
   metadata: {
     ...slice.metadata,
-    labels: sliceLabels(service),
-    ownerReferences: isControlledBy(slice, service)
+    labels: owner.labels,
+    ...(owner.annotations ? { annotations: { ...slice.metadata.annotations, ...owner.annotations } } : {}),
+    ownerReferences: isControlledBy(slice, owner.object)
       ? slice.metadata.ownerReferences
-      : [controllerReference(serviceKind, service)],
+      : [controllerReference(owner.kind, owner.object)],
   },
 })
 
-const hasOurLabels = (service: Service, slice: EndpointSlice): boolean =>
-  sameValue(slice.metadata.labels, sliceLabels(service)) && isControlledBy(slice, service)
+const hasOurMetadata = (owner: SliceOwner, slice: EndpointSlice): boolean =>
+  sameValue(slice.metadata.labels, owner.labels) &&
+  Object.entries(owner.annotations ?? {}).every(([key, value]) => slice.metadata.annotations?.[key] === value) &&
+  isControlledBy(slice, owner.object)
 
 /** A pod keeps its endpoint through changes of conditions; another pod at the same address is another endpoint. */
 const identity = ({ addresses, targetRef }: Endpoint): string => JSON.stringify([addresses, targetRef?.uid, targetRef?.name])

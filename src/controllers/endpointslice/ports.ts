@@ -1,7 +1,10 @@
 import type { Container, Pod, Service, ServicePort, SlicePort } from '../../api/index.ts'
 
+/** A port that a pod really has. */
+export type ResolvedPort = SlicePort & { readonly port: number }
+
 /** The ports of a Service as this pod serves them: a named target port may be another number in another pod. */
-export const podPorts = (service: Service, pod: Pod): readonly SlicePort[] =>
+export const podPorts = (service: Service, pod: Pod): readonly ResolvedPort[] =>
   (service.spec.ports ?? []).flatMap((port) => {
     const number = targetPort(port, pod)
     if (number === undefined) return []

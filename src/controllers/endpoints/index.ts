@@ -1,0 +1,1 @@
+export { createEndpointsController, type EndpointsControllerDeps } from './controller.ts'

@@ -1,0 +1,1 @@
+export { createEndpointSliceMirroringController, type EndpointSliceMirroringControllerDeps } from './controller.ts'
