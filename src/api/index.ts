@@ -257,6 +257,8 @@ export {
   type StatusReason,
   type Subject,
 } from './errors.ts'
+export { eventsEventKind } from './events/event/kind.ts'
+export type { EventsEvent } from './events/event/schema.ts'
 export { extensionsIngressKind } from './extensions/v1beta1/ingress/kind.ts'
 export { ageOf, humanDuration } from './human-duration.ts'
 export {

@@ -11,6 +11,7 @@ import { secretKind } from './core/secret/kind.ts'
 import { serviceKind } from './core/service/kind.ts'
 import { serviceAccountKind } from './core/serviceaccount/kind.ts'
 import { endpointSliceKind } from './discovery/endpointslice/kind.ts'
+import { eventsEventKind } from './events/event/kind.ts'
 import { extensionsIngressKind } from './extensions/v1beta1/ingress/kind.ts'
 import type { Kind } from './kind.ts'
 import { ingressKind } from './networking/ingress/kind.ts'
@@ -44,5 +45,6 @@ export const scheme: readonly Kind[] = [
   deploymentKind,
   replicaSetKind,
   leaseKind,
+  eventsEventKind,
   extensionsIngressKind,
 ]

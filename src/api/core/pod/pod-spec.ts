@@ -45,11 +45,15 @@ export const podReadinessGateSchema = object('PodReadinessGate', {
 })
 export type PodReadinessGate = Infer<typeof podReadinessGateSchema>
 
-export const podResourceClaimSchema = object('PodResourceClaim', {
-  name: required(1, string()),
-  resourceClaimName: optional(3, string()),
-  resourceClaimTemplateName: optional(4, string()),
-})
+export const podResourceClaimSchema = object(
+  'PodResourceClaim',
+  {
+    name: required(1, string()),
+    resourceClaimName: optional(3, string()),
+    resourceClaimTemplateName: optional(4, string()),
+  },
+  { patch: 'retainKeys' },
+)
 export type PodResourceClaim = Infer<typeof podResourceClaimSchema>
 
 export const podSchedulingGateSchema = object('PodSchedulingGate', {

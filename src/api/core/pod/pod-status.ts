@@ -125,10 +125,14 @@ export const podIPSchema = object('PodIP', {
 })
 export type PodIP = Infer<typeof podIPSchema>
 
-export const podResourceClaimStatusSchema = object('PodResourceClaimStatus', {
-  name: required(1, string()),
-  resourceClaimName: optional(2, string()),
-})
+export const podResourceClaimStatusSchema = object(
+  'PodResourceClaimStatus',
+  {
+    name: required(1, string()),
+    resourceClaimName: optional(2, string()),
+  },
+  { patch: 'retainKeys' },
+)
 export type PodResourceClaimStatus = Infer<typeof podResourceClaimStatusSchema>
 
 export const containerExtendedResourceRequestSchema = object('ContainerExtendedResourceRequest', {

@@ -248,9 +248,13 @@ const volumeSourceSchema = object(
 )
 
 export const volumeSchema = embed(
-  object('Volume', {
-    name: required(1, string()),
-  }),
+  object(
+    'Volume',
+    {
+      name: required(1, string()),
+    },
+    { patch: 'retainKeys' },
+  ),
   2,
   volumeSourceSchema,
 )
