@@ -42,7 +42,7 @@ describe('the index', () => {
     expect(url(other, 'apis/apps/v1')).not.toBe(url(same, 'apis/apps/v1'))
   })
 
-  it.each(['/openapi/v2', '/openapi/v3/', '/openapi/v3/api/v2', '/openapi/v3/apis/apps', '/openapi/v3/__proto__', '/'])(
+  it.each(['/openapi/v1', '/openapi/v3/', '/openapi/v3/api/v2', '/openapi/v3/apis/apps', '/openapi/v3/__proto__', '/'])(
     '%s is nothing',
     (path) => expect(openApi.document(path)).toBeUndefined(),
   )

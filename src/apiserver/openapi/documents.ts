@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { deleteOptionsSchema, type Kind, scaleSchema, statusSchema } from '../../api/index.ts'
 import { ComponentNames, Components, objectNode } from './components.ts'
+import { gnosticDocument, type V3Document } from './gnostic.ts'
 import { kindPaths } from './operations.ts'
 
 /** A document ready to be sent. */
@@ -13,7 +14,7 @@ export interface OpenApiDocument {
 
 export interface OpenApi {
   /**
-   * The document of a path (`/openapi/v3`, `/openapi/v3/api/v1`, `/openapi/v3/apis/GROUP/VERSION`, without the query), or undefined where
+   * The document of a path (`/openapi/v2`, always as protobuf; `/openapi/v3`, `/openapi/v3/api/v1`, `/openapi/v3/apis/GROUP/VERSION`, without the query), or undefined where
    * nothing is. Built at the first request and kept.
    */
   document(path: string): OpenApiDocument | undefined
@@ -28,16 +29,17 @@ export const createOpenApi = (kinds: readonly Kind[], kubernetesVersion: string)
     byPath.set(path, [...(byPath.get(path) ?? []), kind])
   }
   const built = new Map<string, OpenApiDocument>()
-  const once = (path: string, make: () => unknown): OpenApiDocument => {
-    const document = built.get(path) ?? toDocument(make())
+  const once = (path: string, make: () => OpenApiDocument): OpenApiDocument => {
+    const document = built.get(path) ?? make()
     built.set(path, document)
     return document
   }
   const groupDocument = (path: string, held: readonly Kind[]): OpenApiDocument =>
-    once(path, () => groupVersionDocument(held, names, kubernetesVersion))
+    once(path, () => jsonDocument(groupVersionDocument(held, names, kubernetesVersion)))
   return {
     document: (path) => {
-      if (path === '/openapi/v3') return once('', () => indexDocument(byPath, groupDocument))
+      if (path === '/openapi/v2') return once(path, () => v2Document(kinds, names, kubernetesVersion))
+      if (path === '/openapi/v3') return once(path, () => jsonDocument(indexDocument(byPath, groupDocument)))
       if (!path.startsWith(prefix)) return undefined
       const held = byPath.get(path.slice(prefix.length))
       return held && groupDocument(path.slice(prefix.length), held)
@@ -47,10 +49,19 @@ export const createOpenApi = (kinds: readonly Kind[], kubernetesVersion: string)
 
 const prefix = '/openapi/v3/'
 
-const toDocument = (value: unknown): OpenApiDocument => {
-  const body = Buffer.from(JSON.stringify(value))
-  return { body, contentType: 'application/json', etag: `"${createHash('sha512').update(body).digest('hex').toUpperCase()}"` }
-}
+const toDocument = (body: Buffer, contentType: string): OpenApiDocument => ({
+  body,
+  contentType,
+  etag: `"${createHash('sha512').update(body).digest('hex').toUpperCase()}"`,
+})
+
+const jsonDocument = (value: unknown): OpenApiDocument => toDocument(Buffer.from(JSON.stringify(value)), 'application/json')
+
+const v2Document = (kinds: readonly Kind[], names: ComponentNames, version: string): OpenApiDocument =>
+  toDocument(
+    gnosticDocument(pathsAndSchemas(kinds, names), version),
+    'application/com.github.proto-openapi.spec.v2.v1.0+protobuf',
+  )
 
 const indexDocument = (
   byPath: ReadonlyMap<string, readonly Kind[]>,
@@ -65,6 +76,11 @@ const indexDocument = (
 })
 
 const groupVersionDocument = (kinds: readonly Kind[], names: ComponentNames, version: string): unknown => {
+  const { paths, schemas } = pathsAndSchemas(kinds, names)
+  return { openapi: '3.0.0', info: { title: 'Kubernetes', version }, paths, components: { schemas } }
+}
+
+const pathsAndSchemas = (kinds: readonly Kind[], names: ComponentNames): V3Document => {
   const components = new Components(names)
   const paths = kinds.map((kind) => {
     const node = objectNode(kind.schema.node)
@@ -77,10 +93,5 @@ const groupVersionDocument = (kinds: readonly Kind[], names: ComponentNames, ver
       scale: kind.subresources.has('scale') ? components.refOf(scaleSchema.node) : undefined,
     })
   })
-  return {
-    openapi: '3.0.0',
-    info: { title: 'Kubernetes', version },
-    paths: Object.assign({}, ...paths),
-    components: { schemas: components.all() },
-  }
+  return { paths: Object.assign({}, ...paths), schemas: components.all() }
 }
