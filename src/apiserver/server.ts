@@ -17,6 +17,7 @@ import { type Listening, listenHttps } from './http/listen.ts'
 import { createResourceRoute } from './http/resource-route.ts'
 import { createServerMetrics } from './metrics.ts'
 import { ensureNamespaces } from './namespaces.ts'
+import { createOpenApi } from './openapi/index.ts'
 import { builtInStrategies } from './registry/strategies.ts'
 import type { Strategy } from './registry/strategy.ts'
 import { createResources, executeRequest, type PodLogs, type RestContext, reviews } from './rest/index.ts'
@@ -110,10 +111,12 @@ const createHandler = (options: ApiServerOptions, context: RestContext, isReady:
     inFlight: () => inFlight.requests,
     storageObjects: () => objectCounts(context),
   })
+  const version = versionInfo(options.version)
+  const openApi = createOpenApi(options.kinds, version['gitVersion'] ?? '')
   const documentRoute = createDocumentRoute({
     discovery: createDiscovery(options.kinds, virtualKinds),
-    openApi: () => undefined,
-    version: versionInfo(options.version),
+    openApi: openApi.document,
+    version,
     checks: healthChecks(context, isReady),
     metrics: async () => ({ contentType: metrics.registry.contentType, text: await metrics.registry.metrics() }),
   })

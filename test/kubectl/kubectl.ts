@@ -46,6 +46,8 @@ export interface KubectlProcess {
   /** Resolves when the output holds `text`; rejects when kubectl ends before. */
   until(text: string): Promise<void>
   readonly output: () => string
+  /** The exit code; -1 when a signal ended it. */
+  readonly ended: Promise<number>
   stop(): Promise<void>
 }
 
@@ -63,7 +65,14 @@ export interface Kubectl {
 export const createKubectl = async (kubeconfig: string, version: KubectlVersion = 'v35'): Promise<Kubectl> => {
   const program = await kubectlPath(version)
   const home = await mkdtemp(join(tmpdir(), 'fairway-kubectl-'))
-  const env = { ...process.env, KUBECONFIG: kubeconfig, HOME: home, KUBECACHEDIR: join(home, 'cache') }
+  const env = {
+    ...process.env,
+    KUBECONFIG: kubeconfig,
+    HOME: home,
+    KUBECACHEDIR: join(home, 'cache'),
+    // What `kubectl edit` does to the manifest.
+    KUBE_EDITOR: 'sed -i s/before-edit/after-edit/',
+  }
   const run = (args: readonly string[], stdin?: string): Promise<KubectlResult> =>
     new Promise((resolve, reject) => {
       const child = execFile(program, [...args], { env, maxBuffer: 2 ** 26 }, (error, stdout, stderr) => {
@@ -96,15 +105,16 @@ const startProcess = (program: string, args: readonly string[], env: NodeJS.Proc
   }
   child.stdout.on('data', take)
   child.stderr.on('data', take)
-  const ended = new Promise<void>((resolve) =>
-    child.once('close', () => {
+  const ended = new Promise<number>((resolve) =>
+    child.once('close', (code) => {
       isOver = true
       tell()
-      resolve()
+      resolve(code ?? -1)
     }),
   )
   return {
     output: () => text,
+    ended,
     until: (wanted) =>
       new Promise((resolve, reject) => {
         const look = (): void => {
