@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Result } from '../result.ts'
-import { HOST, type Proxy, requirePrograms, startBackend, startFairway, startHAProxy, startNginxProxy } from './proxies.ts'
+import { HOST, type ProxyProcess, requirePrograms, startBackend, startFairway, startHAProxy, startNginxProxy } from './proxies.ts'
 
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 5)
 const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 3)
@@ -31,8 +31,8 @@ interface Measure {
 export const run = async (): Promise<readonly Result[]> => {
   requirePrograms('nginx', 'haproxy', 'wrk')
   const folder = mkdtempSync(join(tmpdir(), 'fairway-bench-'))
-  const running: Proxy[] = []
-  const keep = async (starting: Promise<Proxy>): Promise<Proxy> => {
+  const running: ProxyProcess[] = []
+  const keep = async (starting: Promise<ProxyProcess>): Promise<ProxyProcess> => {
     const proxy = await starting
     running.push(proxy)
     return proxy
@@ -52,14 +52,14 @@ export const run = async (): Promise<readonly Result[]> => {
   }
 }
 
-const compare = (proxies: readonly Proxy[], load: Load): readonly Result[] => {
-  const measures = new Map<Proxy, Measure[]>(proxies.map((proxy) => [proxy, []]))
+const compare = (proxies: readonly ProxyProcess[], load: Load): readonly Result[] => {
+  const measures = new Map<ProxyProcess, Measure[]>(proxies.map((proxy) => [proxy, []]))
   for (const proxy of proxies) measure(proxy, load, 1)
   for (let round = 0; round < ROUNDS; round++) {
     for (const proxy of proxies) measures.get(proxy)?.push(measure(proxy, load, SECONDS))
   }
   const of = (name: string, pick: (measure: Measure) => number): number =>
-    median((measures.get(proxies.find((proxy) => proxy.name === name) as Proxy) ?? []).map(pick))
+    median((measures.get(proxies.find((proxy) => proxy.name === name) as ProxyProcess) ?? []).map(pick))
   const results = proxies.flatMap(({ name }): Result[] => [
     { name: `${name}: requests a second, ${load.name}`, value: of(name, (m) => m.perSecond), unit: 'requests/s' },
     { name: `${name}: processor time a request, ${load.name}`, value: of(name, (m) => m.microseconds), unit: 'µs' },
@@ -83,7 +83,7 @@ const compare = (proxies: readonly Proxy[], load: Load): readonly Result[] => {
   ]
 }
 
-const measure = (proxy: Proxy, load: Load, seconds: number): Measure => {
+const measure = (proxy: ProxyProcess, load: Load, seconds: number): Measure => {
   const before = processorSeconds(proxy.pid)
   const url = `http://127.0.0.1:${proxy.port}${load.path}`
   const args = ['-t1', `-c${load.connections}`, `-d${seconds}s`, '--latency', '-H', `Host: ${HOST}`, url]

@@ -5,7 +5,7 @@ import { silentLogger } from '../../src/base/index.ts'
 import { createEngine } from '../../src/l7/index.ts'
 
 /** A proxy under test: one process that serves `port`. */
-export interface Proxy {
+export interface ProxyProcess {
   readonly name: string
   readonly port: number
   readonly tlsPort?: number
@@ -23,7 +23,7 @@ export const requirePrograms = (...names: readonly string[]): void => {
 }
 
 /** What all proxies forward to: nginx with small answers out of memory and one large file. */
-export const startBackend = async (folder: string): Promise<Proxy> => {
+export const startBackend = async (folder: string): Promise<ProxyProcess> => {
   const port = await freePort()
   mkdirSync(`${folder}/www`, { recursive: true })
   writeFileSync(`${folder}/www/1m`, Buffer.alloc(1_048_576, 'y'))
@@ -32,7 +32,7 @@ export const startBackend = async (folder: string): Promise<Proxy> => {
   return startNginx({ folder, name: 'backend', port, http })
 }
 
-export const startNginxProxy = async (folder: string, backend: Proxy): Promise<Proxy> => {
+export const startNginxProxy = async (folder: string, backend: ProxyProcess): Promise<ProxyProcess> => {
   const port = await freePort()
   const http = `access_log off; keepalive_requests 1000000000; proxy_buffering on; client_max_body_size 0;
     upstream pods { server 127.0.0.1:${backend.port}; keepalive 512; keepalive_requests 1000000000; }
@@ -43,7 +43,7 @@ export const startNginxProxy = async (folder: string, backend: Proxy): Promise<P
   return startNginx({ folder, name: 'nginx', port, http })
 }
 
-export const startHAProxy = async (folder: string, backend: Proxy): Promise<Proxy> => {
+export const startHAProxy = async (folder: string, backend: ProxyProcess): Promise<ProxyProcess> => {
   const port = await freePort()
   const config = `${folder}/haproxy.cfg`
   writeFileSync(
@@ -74,7 +74,7 @@ backend pods
   return started('haproxy', port, spawn('haproxy', ['-db', '-f', config], { stdio: ['ignore', 'ignore', 'inherit'] }))
 }
 
-export const startFairway = async (backend: Proxy, hosts = 1): Promise<Proxy> => {
+export const startFairway = async (backend: ProxyProcess, hosts = 1): Promise<ProxyProcess> => {
   const stop = new AbortController()
   const engine = createEngine({ http: { address: '127.0.0.1', port: 0 }, workers: 1, log: silentLogger })
   const target = { backend: 'pods', labels: {} }
@@ -98,7 +98,7 @@ const startNginx = async (options: {
   readonly name: string
   readonly port: number
   readonly http: string
-}): Promise<Proxy> => {
+}): Promise<ProxyProcess> => {
   const { folder, name, port, http } = options
   const config = `${folder}/${name}.conf`
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
@@ -115,7 +115,7 @@ http { ${temporary.join(' ')} ${http} }
   return started(name, port, spawn('nginx', ['-c', config, '-e', 'stderr'], { stdio: ['ignore', 'ignore', 'inherit'] }))
 }
 
-const started = async (name: string, port: number, child: ChildProcess): Promise<Proxy> => {
+const started = async (name: string, port: number, child: ChildProcess): Promise<ProxyProcess> => {
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   const failed = exited.then(() => {
     throw new Error(`${name} ended at its start`)

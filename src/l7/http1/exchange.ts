@@ -49,6 +49,7 @@ export class Exchange implements UpstreamUser {
   #keepAlive = false
   #framing: number = Framing.none
   #pausedUpstream = false
+  #isInvited = false
 
   constructor(context: EngineContext, client: ExchangeClient, request: RequestHead) {
     this.#context = context
@@ -71,6 +72,7 @@ export class Exchange implements UpstreamUser {
     this.#tries = 0
     this.#responseStarted = false
     this.#pausedUpstream = false
+    this.#isInvited = false
     this.#target = undefined
     this.#backend = undefined
     this.#context.stats.requests++
@@ -176,10 +178,7 @@ export class Exchange implements UpstreamUser {
     this.flushRequest()
     const client = this.#client
     if (client.isRequestComplete) return
-    if (this.#request.expectsContinue && !client.hasBodyBytes) {
-      client.transport.append('HTTP/1.1 100 Continue\r\n\r\n')
-      client.transport.flush()
-    }
+    this.#invite()
     if (!this.#upstream?.transport.hasBacklog) client.resumeRequest()
   }
 
@@ -262,6 +261,7 @@ export class Exchange implements UpstreamUser {
     if ((neverConnected || wasStale) && this.#tries < this.#context.settings.maxTries) {
       this.#context.stats.retries++
       this.#attempt(wasStale)
+      this.#afterRetry()
       return
     }
     const isTimeout = failure === 'connect-timeout' || failure === 'response-timeout'
@@ -286,10 +286,23 @@ export class Exchange implements UpstreamUser {
     }
     this.#upstream = idle
     this.#sendHead()
-    if (this.#request.expectsContinue && !this.#client.hasBodyBytes) {
-      this.#client.transport.append('HTTP/1.1 100 Continue\r\n\r\n')
-      this.#client.transport.flush()
-    }
+    this.#invite()
+  }
+
+  /** A client that expects it is told once that a pod is there for its body. */
+  #invite(): void {
+    const client = this.#client
+    if (!this.#request.expectsContinue || this.#isInvited || client.isRequestComplete || client.hasBodyBytes) return
+    this.#isInvited = true
+    client.transport.append('HTTP/1.1 100 Continue\r\n\r\n')
+    client.transport.flush()
+  }
+
+  /** A repetition that found an idle connection goes out now; a new connection sends when it is there. */
+  #afterRetry(): void {
+    if (!this.isConnected) return
+    this.flushRequest()
+    if (!this.#client.isRequestComplete && !this.isBlocked) this.#client.resumeRequest()
   }
 
   #sendHead(): void {

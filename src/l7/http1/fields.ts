@@ -109,7 +109,7 @@ export const namedByConnection = (value: string): readonly string[] | undefined 
     const name = part.trim().toLowerCase()
     if (name === '') continue
     if (!isToken(name)) return undefined
-    if (!PROTECTED.has(name) && !name.startsWith('x-') && !Object.hasOwn(KINDS, name)) names.push(name)
+    if (!PROTECTED.has(name) && !name.startsWith('x-forwarded-') && !Object.hasOwn(KINDS, name)) names.push(name)
   }
   return names
 }

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { RouteTable, TableDelta } from './route-table.ts'
+import type { Backend, Certificate, HostPattern, HostRoutes, RouteTable, TableDelta } from './route-table.ts'
 
 /** The change that makes `next` out of `previous`; undefined when they are equal. */
 export const diffTables = (previous: RouteTable, next: RouteTable): TableDelta | undefined => {
@@ -28,10 +28,10 @@ const diffMaps = <T>(
 
 /** A table that deltas are applied to in place; the supervisor keeps one for workers that start later. */
 export class LiveTable implements RouteTable {
-  readonly hosts = new Map()
-  readonly backends = new Map()
-  readonly tlsHosts = new Map()
-  readonly certificates = new Map()
+  readonly hosts = new Map<HostPattern, HostRoutes>()
+  readonly backends = new Map<string, Backend>()
+  readonly tlsHosts = new Map<HostPattern, string>()
+  readonly certificates = new Map<string, Certificate>()
   fallback: RouteTable['fallback']
 
   apply(delta: TableDelta): void {
