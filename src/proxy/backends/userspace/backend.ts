@@ -96,7 +96,7 @@ const start = async (state: Userspace, signal: AbortSignal, report: (status: Fro
     state.isStopped = true
     state.report = () => {}
     await state.pending.catch(() => {})
-    await closeAll([...state.listeners.values()])
+    await closeAll(state.context.clock, [...state.listeners.values()])
     state.listeners.clear()
     state.services.clear()
     const { tcp, udp } = state.context
@@ -115,6 +115,7 @@ const release = async ({ options, context }: Userspace): Promise<void> => {
 
 const sync = async (state: Userspace, change: Change): Promise<void> => {
   const { node } = change
+  const { clock } = state.context
   const nodeChanged = state.node !== undefined && JSON.stringify(state.node) !== JSON.stringify(node)
   if (state.node === undefined || nodeChanged) {
     state.node = node
@@ -137,13 +138,13 @@ const sync = async (state: Userspace, change: Change): Promise<void> => {
     state.services.delete(key)
   }
   const plans: ServicePlan[] = []
-  await inBatches([...set.values()], (batch) => void plans.push(...batch.map((each) => planService(state, each, node))))
+  await inBatches(clock, [...set.values()], (batch) => void plans.push(...batch.map((each) => planService(state, each, node))))
   // Everything that a Service gives up is free before another one takes it.
   for (const { stale } of plans) for (const id of stale) take(id)
   const opening: Listener[] = []
-  await inBatches(plans, (batch) => void opening.push(...batch.flatMap((plan) => adopt(state, plan))))
-  await closeAll(closing)
-  await inBatches(opening, async (batch) => {
+  await inBatches(clock, plans, (batch) => void opening.push(...batch.flatMap((plan) => adopt(state, plan))))
+  await closeAll(clock, closing)
+  await inBatches(clock, opening, async (batch) => {
     if (!state.isStopped) await Promise.all(batch.map((listener) => listener.open()))
   })
 }
@@ -190,15 +191,28 @@ const adopt = (state: Userspace, { desired, carried }: ServicePlan): readonly Li
   })
 }
 
-const closeAll = (listeners: readonly Listener[]): Promise<void> =>
-  inBatches(listeners, async (batch) => void (await Promise.all(batch.map((listener) => listener.close()))))
+const closeAll = (clock: Clock, listeners: readonly Listener[]): Promise<void> =>
+  inBatches(clock, listeners, async (batch) => void (await Promise.all(batch.map((listener) => listener.close()))))
 
-/** So many sockets or plans take one to three milliseconds: the loop serves traffic between batches, and a small change never waits. */
-const BATCH = 32
+/** The loop serves traffic between batches, which are as large as {@link BATCH_MS} allows on this machine at this moment. */
+const BATCH_MS = 4
+const MAX_BATCH = 64
 
-const inBatches = async <T>(items: readonly T[], act: (batch: readonly T[]) => void | Promise<void>): Promise<void> => {
-  for (let from = 0; from < items.length; from += BATCH) {
-    if (from > 0) await new Promise((resolve) => setImmediate(resolve))
-    await act(items.slice(from, from + BATCH))
+/** A small change is one batch and never waits. */
+const inBatches = async <T>(
+  clock: Clock,
+  items: readonly T[],
+  act: (batch: readonly T[]) => void | Promise<void>,
+): Promise<void> => {
+  let size = 16
+  let done = 0
+  while (done < items.length) {
+    if (done > 0) await new Promise((resolve) => setImmediate(resolve))
+    const startedAt = clock.monotonic()
+    await act(items.slice(done, done + size))
+    done += size
+    const tookMs = clock.monotonic() - startedAt
+    if (tookMs > BATCH_MS) size = Math.max(1, size >> 1)
+    else if (tookMs < BATCH_MS / 2) size = Math.min(MAX_BATCH, size * 2)
   }
 }
