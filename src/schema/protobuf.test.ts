@@ -49,7 +49,7 @@ const schemas = new Map<string, Schema<unknown>>([
   ['authentication.k8s.io/v1 SelfSubjectReview', selfSubjectReviewSchema],
 ])
 
-describe('bodies captured from kubectl 1.34 and 1.35 are what it prints with --dry-run=client -o json', () => {
+describe('bodies captured from kubectl 1.32 to 1.35 are what it prints with --dry-run=client -o json', () => {
   it.each(captured.map((each) => [each.command, each] as const))('%s', (_command, { body, expected }) => {
     const envelope = readEnvelope(Buffer.from(body, 'base64'))
     const schema = schemas.get(`${envelope.apiVersion} ${envelope.kind}`)!
