@@ -35,7 +35,7 @@ export const typedLocalObjectReferenceSchema = object(
 )
 export type TypedLocalObjectReference = Infer<typeof typedLocalObjectReferenceSchema>
 
-export const secretReferenceSchema = object(
+const secretReferenceSchema = object(
   'SecretReference',
   {
     name: optional(1, string()),

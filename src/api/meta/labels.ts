@@ -2,7 +2,7 @@ import type { Problems } from '../problems.ts'
 import { labelValueErrors, qualifiedNameErrors } from './names.ts'
 
 /** All keys and values of one object's annotations together. */
-export const ANNOTATIONS_LIMIT_BYTES = 256 * 1024
+const ANNOTATIONS_LIMIT_BYTES = 256 * 1024
 
 /** Reports keys and values that labels may not have. */
 export const validateLabels = (problems: Problems, path: string, labels: Readonly<Record<string, string>> | undefined): void => {

@@ -14,7 +14,7 @@ import {
   time,
 } from '../../schema/index.ts'
 
-export const ownerReferenceSchema = object(
+const ownerReferenceSchema = object(
   'OwnerReference',
   {
     kind: required(1, string()),
@@ -28,7 +28,7 @@ export const ownerReferenceSchema = object(
 )
 export type OwnerReference = Infer<typeof ownerReferenceSchema>
 
-export const managedFieldsEntrySchema = object('ManagedFieldsEntry', {
+const managedFieldsEntrySchema = object('ManagedFieldsEntry', {
   manager: optional(1, string()),
   operation: optional(2, string()),
   apiVersion: optional(3, string()),

@@ -1,6 +1,6 @@
 import { boolean, type Infer, int64, list, object, optional, string } from '../../schema/index.ts'
 
-export const preconditionsSchema = object('Preconditions', {
+const preconditionsSchema = object('Preconditions', {
   uid: optional(1, string()),
   resourceVersion: optional(2, string()),
 })

@@ -2,14 +2,14 @@ import { always, type Infer, int32, list, object, optional, string } from '../..
 import { listMetaSchema } from './object-meta.ts'
 import { typeMeta } from './type-meta.ts'
 
-export const statusCauseSchema = object('StatusCause', {
+const statusCauseSchema = object('StatusCause', {
   reason: optional(1, string()),
   message: optional(2, string()),
   field: optional(3, string()),
 })
 export type StatusCause = Infer<typeof statusCauseSchema>
 
-export const statusDetailsSchema = object('StatusDetails', {
+const statusDetailsSchema = object('StatusDetails', {
   name: optional(1, string()),
   group: optional(2, string()),
   kind: optional(3, string()),

@@ -18,13 +18,13 @@ import { labelSelectorSchema } from '../../meta/label-selector.ts'
 import { objectMetaSchema } from '../../meta/object-meta.ts'
 import { typeMeta } from '../../meta/type-meta.ts'
 
-export const rollingUpdateDeploymentSchema = object('RollingUpdateDeployment', {
+const rollingUpdateDeploymentSchema = object('RollingUpdateDeployment', {
   maxUnavailable: optional(1, intOrString()),
   maxSurge: optional(2, intOrString()),
 })
 export type RollingUpdateDeployment = Infer<typeof rollingUpdateDeploymentSchema>
 
-export const deploymentStrategySchema = object(
+const deploymentStrategySchema = object(
   'DeploymentStrategy',
   {
     type: optional(1, oneOf('RollingUpdate', 'Recreate')),
@@ -34,7 +34,7 @@ export const deploymentStrategySchema = object(
 )
 export type DeploymentStrategy = Infer<typeof deploymentStrategySchema>
 
-export const deploymentSpecSchema = object('DeploymentSpec', {
+const deploymentSpecSchema = object('DeploymentSpec', {
   replicas: optional(1, int32()),
   selector: required(2, labelSelectorSchema),
   template: required(3, podTemplateSpecSchema),
@@ -46,7 +46,7 @@ export const deploymentSpecSchema = object('DeploymentSpec', {
 })
 export type DeploymentSpec = Infer<typeof deploymentSpecSchema>
 
-export const deploymentConditionSchema = object('DeploymentCondition', {
+const deploymentConditionSchema = object('DeploymentCondition', {
   type: required(1, string()),
   status: required(2, oneOf('True', 'False', 'Unknown')),
   reason: optional(4, string()),
@@ -56,7 +56,7 @@ export const deploymentConditionSchema = object('DeploymentCondition', {
 })
 export type DeploymentCondition = Infer<typeof deploymentConditionSchema>
 
-export const deploymentStatusSchema = object('DeploymentStatus', {
+const deploymentStatusSchema = object('DeploymentStatus', {
   observedGeneration: optional(1, int64()),
   replicas: optional(2, int32()),
   updatedReplicas: optional(3, int32()),

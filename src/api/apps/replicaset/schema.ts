@@ -4,7 +4,7 @@ import { labelSelectorSchema } from '../../meta/label-selector.ts'
 import { objectMetaSchema } from '../../meta/object-meta.ts'
 import { typeMeta } from '../../meta/type-meta.ts'
 
-export const replicaSetSpecSchema = object('ReplicaSetSpec', {
+const replicaSetSpecSchema = object('ReplicaSetSpec', {
   replicas: optional(1, int32()),
   selector: required(2, labelSelectorSchema),
   template: optional(3, podTemplateSpecSchema),
@@ -12,7 +12,7 @@ export const replicaSetSpecSchema = object('ReplicaSetSpec', {
 })
 export type ReplicaSetSpec = Infer<typeof replicaSetSpecSchema>
 
-export const replicaSetConditionSchema = object('ReplicaSetCondition', {
+const replicaSetConditionSchema = object('ReplicaSetCondition', {
   type: required(1, string()),
   status: required(2, oneOf('True', 'False', 'Unknown')),
   lastTransitionTime: optional(3, time()),
@@ -21,7 +21,7 @@ export const replicaSetConditionSchema = object('ReplicaSetCondition', {
 })
 export type ReplicaSetCondition = Infer<typeof replicaSetConditionSchema>
 
-export const replicaSetStatusSchema = object('ReplicaSetStatus', {
+const replicaSetStatusSchema = object('ReplicaSetStatus', {
   replicas: required(1, int32()),
   fullyLabeledReplicas: optional(2, int32()),
   observedGeneration: optional(3, int64()),

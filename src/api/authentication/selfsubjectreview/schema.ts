@@ -2,7 +2,7 @@ import { always, type Infer, list, map, object, optional, string } from '../../.
 import { objectMetaSchema } from '../../meta/object-meta.ts'
 import { typeMeta } from '../../meta/type-meta.ts'
 
-export const userInfoSchema = object('UserInfo', {
+const userInfoSchema = object('UserInfo', {
   username: optional(1, string()),
   uid: optional(2, string()),
   groups: optional(3, list(string(), { type: 'atomic' })),
@@ -10,7 +10,7 @@ export const userInfoSchema = object('UserInfo', {
 })
 export type UserInfo = Infer<typeof userInfoSchema>
 
-export const selfSubjectReviewStatusSchema = object('SelfSubjectReviewStatus', {
+const selfSubjectReviewStatusSchema = object('SelfSubjectReviewStatus', {
   userInfo: optional(1, userInfoSchema),
 })
 export type SelfSubjectReviewStatus = Infer<typeof selfSubjectReviewStatusSchema>

@@ -2,7 +2,7 @@ import { always, type Infer, int64, list, object, optional, string, time } from 
 import { objectMetaSchema } from '../../meta/object-meta.ts'
 import { typeMeta } from '../../meta/type-meta.ts'
 
-export const boundObjectReferenceSchema = object('BoundObjectReference', {
+const boundObjectReferenceSchema = object('BoundObjectReference', {
   kind: optional(1, string()),
   apiVersion: optional(2, string()),
   name: optional(3, string()),
@@ -10,14 +10,14 @@ export const boundObjectReferenceSchema = object('BoundObjectReference', {
 })
 export type BoundObjectReference = Infer<typeof boundObjectReferenceSchema>
 
-export const tokenRequestSpecSchema = object('TokenRequestSpec', {
+const tokenRequestSpecSchema = object('TokenRequestSpec', {
   audiences: optional(1, list(string(), { type: 'atomic' })),
   boundObjectRef: optional(3, boundObjectReferenceSchema),
   expirationSeconds: optional(4, int64()),
 })
 export type TokenRequestSpec = Infer<typeof tokenRequestSpecSchema>
 
-export const tokenRequestStatusSchema = object('TokenRequestStatus', {
+const tokenRequestStatusSchema = object('TokenRequestStatus', {
   token: optional(1, string()),
   expirationTimestamp: optional(2, time()),
 })

@@ -3,19 +3,19 @@ import { labelSelectorRequirementSchema } from '../../meta/label-selector.ts'
 import { objectMetaSchema } from '../../meta/object-meta.ts'
 import { typeMeta } from '../../meta/type-meta.ts'
 
-export const fieldSelectorAttributesSchema = object('FieldSelectorAttributes', {
+const fieldSelectorAttributesSchema = object('FieldSelectorAttributes', {
   rawSelector: optional(1, string()),
   requirements: optional(2, list(any(), { type: 'atomic' })),
 })
 export type FieldSelectorAttributes = Infer<typeof fieldSelectorAttributesSchema>
 
-export const labelSelectorAttributesSchema = object('LabelSelectorAttributes', {
+const labelSelectorAttributesSchema = object('LabelSelectorAttributes', {
   rawSelector: optional(1, string()),
   requirements: optional(2, list(labelSelectorRequirementSchema, { type: 'atomic' })),
 })
 export type LabelSelectorAttributes = Infer<typeof labelSelectorAttributesSchema>
 
-export const resourceAttributesSchema = object('ResourceAttributes', {
+const resourceAttributesSchema = object('ResourceAttributes', {
   namespace: optional(1, string()),
   verb: optional(2, string()),
   group: optional(3, string()),
@@ -28,19 +28,19 @@ export const resourceAttributesSchema = object('ResourceAttributes', {
 })
 export type ResourceAttributes = Infer<typeof resourceAttributesSchema>
 
-export const nonResourceAttributesSchema = object('NonResourceAttributes', {
+const nonResourceAttributesSchema = object('NonResourceAttributes', {
   path: optional(1, string()),
   verb: optional(2, string()),
 })
 export type NonResourceAttributes = Infer<typeof nonResourceAttributesSchema>
 
-export const selfSubjectAccessReviewSpecSchema = object('SelfSubjectAccessReviewSpec', {
+const selfSubjectAccessReviewSpecSchema = object('SelfSubjectAccessReviewSpec', {
   resourceAttributes: optional(1, resourceAttributesSchema),
   nonResourceAttributes: optional(2, nonResourceAttributesSchema),
 })
 export type SelfSubjectAccessReviewSpec = Infer<typeof selfSubjectAccessReviewSpecSchema>
 
-export const subjectAccessReviewStatusSchema = object('SubjectAccessReviewStatus', {
+const subjectAccessReviewStatusSchema = object('SubjectAccessReviewStatus', {
   allowed: required(1, boolean()),
   reason: optional(2, string()),
   evaluationError: optional(3, string()),

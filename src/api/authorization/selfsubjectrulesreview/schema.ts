@@ -2,12 +2,12 @@ import { always, boolean, type Infer, list, object, optional, required, string }
 import { objectMetaSchema } from '../../meta/object-meta.ts'
 import { typeMeta } from '../../meta/type-meta.ts'
 
-export const selfSubjectRulesReviewSpecSchema = object('SelfSubjectRulesReviewSpec', {
+const selfSubjectRulesReviewSpecSchema = object('SelfSubjectRulesReviewSpec', {
   namespace: optional(1, string()),
 })
 export type SelfSubjectRulesReviewSpec = Infer<typeof selfSubjectRulesReviewSpecSchema>
 
-export const resourceRuleSchema = object('ResourceRule', {
+const resourceRuleSchema = object('ResourceRule', {
   verbs: required(1, list(string(), { type: 'atomic' })),
   apiGroups: optional(2, list(string(), { type: 'atomic' })),
   resources: optional(3, list(string(), { type: 'atomic' })),
@@ -15,13 +15,13 @@ export const resourceRuleSchema = object('ResourceRule', {
 })
 export type ResourceRule = Infer<typeof resourceRuleSchema>
 
-export const nonResourceRuleSchema = object('NonResourceRule', {
+const nonResourceRuleSchema = object('NonResourceRule', {
   verbs: required(1, list(string(), { type: 'atomic' })),
   nonResourceURLs: optional(2, list(string(), { type: 'atomic' })),
 })
 export type NonResourceRule = Infer<typeof nonResourceRuleSchema>
 
-export const subjectRulesReviewStatusSchema = object('SubjectRulesReviewStatus', {
+const subjectRulesReviewStatusSchema = object('SubjectRulesReviewStatus', {
   resourceRules: required(1, list(resourceRuleSchema, { type: 'atomic' })),
   nonResourceRules: required(2, list(nonResourceRuleSchema, { type: 'atomic' })),
   incomplete: required(3, boolean()),

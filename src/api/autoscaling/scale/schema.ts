@@ -2,12 +2,12 @@ import { always, type Infer, int32, object, optional, required, string } from '.
 import { objectMetaSchema } from '../../meta/object-meta.ts'
 import { typeMeta } from '../../meta/type-meta.ts'
 
-export const scaleSpecSchema = object('ScaleSpec', {
+const scaleSpecSchema = object('ScaleSpec', {
   replicas: optional(1, int32()),
 })
 export type ScaleSpec = Infer<typeof scaleSpecSchema>
 
-export const scaleStatusSchema = object('ScaleStatus', {
+const scaleStatusSchema = object('ScaleStatus', {
   replicas: required(1, int32()),
   selector: optional(2, string()),
 })

@@ -2,7 +2,7 @@ import { always, type Infer, int32, microTime, object, optional, string } from '
 import { objectMetaSchema } from '../../meta/object-meta.ts'
 import { typeMeta } from '../../meta/type-meta.ts'
 
-export const leaseSpecSchema = object('LeaseSpec', {
+const leaseSpecSchema = object('LeaseSpec', {
   holderIdentity: optional(1, string()),
   leaseDurationSeconds: optional(2, int32()),
   acquireTime: optional(3, microTime()),

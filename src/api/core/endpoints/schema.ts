@@ -3,7 +3,7 @@ import { objectMetaSchema } from '../../meta/object-meta.ts'
 import { typeMeta } from '../../meta/type-meta.ts'
 import { objectReferenceSchema } from '../reference.ts'
 
-export const endpointAddressSchema = object(
+const endpointAddressSchema = object(
   'EndpointAddress',
   {
     ip: required(1, string()),
@@ -15,7 +15,7 @@ export const endpointAddressSchema = object(
 )
 export type EndpointAddress = Infer<typeof endpointAddressSchema>
 
-export const endpointPortSchema = object(
+const endpointPortSchema = object(
   'EndpointPort',
   {
     name: optional(1, string()),
@@ -27,7 +27,7 @@ export const endpointPortSchema = object(
 )
 export type EndpointPort = Infer<typeof endpointPortSchema>
 
-export const endpointSubsetSchema = object('EndpointSubset', {
+const endpointSubsetSchema = object('EndpointSubset', {
   addresses: optional(1, list(endpointAddressSchema, { type: 'atomic' })),
   notReadyAddresses: optional(2, list(endpointAddressSchema, { type: 'atomic' })),
   ports: optional(3, list(endpointPortSchema, { type: 'atomic' })),

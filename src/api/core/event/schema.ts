@@ -9,7 +9,7 @@ export const eventSourceSchema = object('EventSource', {
 })
 export type EventSource = Infer<typeof eventSourceSchema>
 
-export const eventSeriesSchema = object('EventSeries', {
+const eventSeriesSchema = object('EventSeries', {
   count: optional(1, int32()),
   lastObservedTime: optional(2, microTime()),
 })

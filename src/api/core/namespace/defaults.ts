@@ -1,6 +1,6 @@
 import type { Namespace } from './schema.ts'
 
-export const NAMESPACE_NAME_LABEL = 'kubernetes.io/metadata.name'
+const NAMESPACE_NAME_LABEL = 'kubernetes.io/metadata.name'
 
 /** Every namespace carries its own name as a label, so that selectors can name it. */
 export const setNamespaceDefaults = (namespace: Namespace): Namespace => {

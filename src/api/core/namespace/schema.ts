@@ -2,12 +2,12 @@ import { always, type Infer, list, object, oneOf, optional, required, string, ti
 import { objectMetaSchema } from '../../meta/object-meta.ts'
 import { typeMeta } from '../../meta/type-meta.ts'
 
-export const namespaceSpecSchema = object('NamespaceSpec', {
+const namespaceSpecSchema = object('NamespaceSpec', {
   finalizers: optional(1, list(string(), { type: 'atomic' })),
 })
 export type NamespaceSpec = Infer<typeof namespaceSpecSchema>
 
-export const namespaceConditionSchema = object('NamespaceCondition', {
+const namespaceConditionSchema = object('NamespaceCondition', {
   type: required(1, string()),
   status: required(2, oneOf('True', 'False', 'Unknown')),
   lastTransitionTime: optional(4, time()),
@@ -16,7 +16,7 @@ export const namespaceConditionSchema = object('NamespaceCondition', {
 })
 export type NamespaceCondition = Infer<typeof namespaceConditionSchema>
 
-export const namespaceStatusSchema = object('NamespaceStatus', {
+const namespaceStatusSchema = object('NamespaceStatus', {
   phase: optional(1, oneOf('Active', 'Terminating')),
   conditions: optional(2, list(namespaceConditionSchema, { type: 'map', keys: ['type'], mergeKey: 'type', patch: 'merge' })),
 })

@@ -18,7 +18,7 @@ import {
 import { objectMetaSchema } from '../../meta/object-meta.ts'
 import { typeMeta } from '../../meta/type-meta.ts'
 
-export const taintSchema = object('Taint', {
+const taintSchema = object('Taint', {
   key: required(1, string()),
   value: optional(2, string()),
   effect: required(3, string()),
@@ -26,7 +26,7 @@ export const taintSchema = object('Taint', {
 })
 export type Taint = Infer<typeof taintSchema>
 
-export const configMapNodeConfigSourceSchema = object('ConfigMapNodeConfigSource', {
+const configMapNodeConfigSourceSchema = object('ConfigMapNodeConfigSource', {
   namespace: required(1, string()),
   name: required(2, string()),
   uid: optional(3, string()),
@@ -35,12 +35,12 @@ export const configMapNodeConfigSourceSchema = object('ConfigMapNodeConfigSource
 })
 export type ConfigMapNodeConfigSource = Infer<typeof configMapNodeConfigSourceSchema>
 
-export const nodeConfigSourceSchema = object('NodeConfigSource', {
+const nodeConfigSourceSchema = object('NodeConfigSource', {
   configMap: optional(2, configMapNodeConfigSourceSchema),
 })
 export type NodeConfigSource = Infer<typeof nodeConfigSourceSchema>
 
-export const nodeSpecSchema = object('NodeSpec', {
+const nodeSpecSchema = object('NodeSpec', {
   podCIDR: optional(1, string()),
   externalID: optional(2, string()),
   providerID: optional(3, string()),
@@ -51,13 +51,13 @@ export const nodeSpecSchema = object('NodeSpec', {
 })
 export type NodeSpec = Infer<typeof nodeSpecSchema>
 
-export const nodeAddressSchema = object('NodeAddress', {
+const nodeAddressSchema = object('NodeAddress', {
   type: required(1, string()),
   address: required(2, string()),
 })
 export type NodeAddress = Infer<typeof nodeAddressSchema>
 
-export const nodeConditionSchema = object('NodeCondition', {
+const nodeConditionSchema = object('NodeCondition', {
   type: required(1, string()),
   status: required(2, oneOf('True', 'False', 'Unknown')),
   lastHeartbeatTime: optional(3, time()),
@@ -67,17 +67,17 @@ export const nodeConditionSchema = object('NodeCondition', {
 })
 export type NodeCondition = Infer<typeof nodeConditionSchema>
 
-export const daemonEndpointSchema = object('DaemonEndpoint', {
+const daemonEndpointSchema = object('DaemonEndpoint', {
   Port: required(1, int32()),
 })
 export type DaemonEndpoint = Infer<typeof daemonEndpointSchema>
 
-export const nodeDaemonEndpointsSchema = object('NodeDaemonEndpoints', {
+const nodeDaemonEndpointsSchema = object('NodeDaemonEndpoints', {
   kubeletEndpoint: optional(1, daemonEndpointSchema),
 })
 export type NodeDaemonEndpoints = Infer<typeof nodeDaemonEndpointsSchema>
 
-export const nodeSystemInfoSchema = object('NodeSystemInfo', {
+const nodeSystemInfoSchema = object('NodeSystemInfo', {
   machineID: required(1, string()),
   systemUUID: required(2, string()),
   bootID: required(3, string()),
@@ -92,19 +92,19 @@ export const nodeSystemInfoSchema = object('NodeSystemInfo', {
 })
 export type NodeSystemInfo = Infer<typeof nodeSystemInfoSchema>
 
-export const containerImageSchema = object('ContainerImage', {
+const containerImageSchema = object('ContainerImage', {
   names: optional(1, list(string(), { type: 'atomic' })),
   sizeBytes: optional(2, int64()),
 })
 export type ContainerImage = Infer<typeof containerImageSchema>
 
-export const attachedVolumeSchema = object('AttachedVolume', {
+const attachedVolumeSchema = object('AttachedVolume', {
   name: required(1, string()),
   devicePath: required(2, string()),
 })
 export type AttachedVolume = Infer<typeof attachedVolumeSchema>
 
-export const nodeConfigStatusSchema = object('NodeConfigStatus', {
+const nodeConfigStatusSchema = object('NodeConfigStatus', {
   assigned: optional(1, nodeConfigSourceSchema),
   active: optional(2, nodeConfigSourceSchema),
   lastKnownGood: optional(3, nodeConfigSourceSchema),
@@ -112,24 +112,24 @@ export const nodeConfigStatusSchema = object('NodeConfigStatus', {
 })
 export type NodeConfigStatus = Infer<typeof nodeConfigStatusSchema>
 
-export const nodeRuntimeHandlerFeaturesSchema = object('NodeRuntimeHandlerFeatures', {
+const nodeRuntimeHandlerFeaturesSchema = object('NodeRuntimeHandlerFeatures', {
   recursiveReadOnlyMounts: optional(1, boolean()),
   userNamespaces: optional(2, boolean()),
 })
 export type NodeRuntimeHandlerFeatures = Infer<typeof nodeRuntimeHandlerFeaturesSchema>
 
-export const nodeRuntimeHandlerSchema = object('NodeRuntimeHandler', {
+const nodeRuntimeHandlerSchema = object('NodeRuntimeHandler', {
   name: optional(1, string()),
   features: optional(2, nodeRuntimeHandlerFeaturesSchema),
 })
 export type NodeRuntimeHandler = Infer<typeof nodeRuntimeHandlerSchema>
 
-export const nodeFeaturesSchema = object('NodeFeatures', {
+const nodeFeaturesSchema = object('NodeFeatures', {
   supplementalGroupsPolicy: optional(1, boolean()),
 })
 export type NodeFeatures = Infer<typeof nodeFeaturesSchema>
 
-export const nodeStatusSchema = object('NodeStatus', {
+const nodeStatusSchema = object('NodeStatus', {
   capacity: optional(1, map(quantity())),
   allocatable: optional(2, map(quantity())),
   phase: optional(3, string()),

@@ -1,14 +1,14 @@
 import { type Infer, int32, int64, list, object, oneOf, optional, required, string } from '../../../schema/index.ts'
 import { labelSelectorSchema } from '../../meta/label-selector.ts'
 
-export const nodeSelectorRequirementSchema = object('NodeSelectorRequirement', {
+const nodeSelectorRequirementSchema = object('NodeSelectorRequirement', {
   key: required(1, string()),
   operator: required(2, oneOf('In', 'NotIn', 'Exists', 'DoesNotExist', 'Gt', 'Lt')),
   values: optional(3, list(string(), { type: 'atomic' })),
 })
 export type NodeSelectorRequirement = Infer<typeof nodeSelectorRequirementSchema>
 
-export const nodeSelectorTermSchema = object(
+const nodeSelectorTermSchema = object(
   'NodeSelectorTerm',
   {
     matchExpressions: optional(1, list(nodeSelectorRequirementSchema, { type: 'atomic' })),
@@ -18,7 +18,7 @@ export const nodeSelectorTermSchema = object(
 )
 export type NodeSelectorTerm = Infer<typeof nodeSelectorTermSchema>
 
-export const nodeSelectorSchema = object(
+const nodeSelectorSchema = object(
   'NodeSelector',
   {
     nodeSelectorTerms: required(1, list(nodeSelectorTermSchema, { type: 'atomic' })),
@@ -27,19 +27,19 @@ export const nodeSelectorSchema = object(
 )
 export type NodeSelector = Infer<typeof nodeSelectorSchema>
 
-export const preferredSchedulingTermSchema = object('PreferredSchedulingTerm', {
+const preferredSchedulingTermSchema = object('PreferredSchedulingTerm', {
   weight: required(1, int32()),
   preference: required(2, nodeSelectorTermSchema),
 })
 export type PreferredSchedulingTerm = Infer<typeof preferredSchedulingTermSchema>
 
-export const nodeAffinitySchema = object('NodeAffinity', {
+const nodeAffinitySchema = object('NodeAffinity', {
   requiredDuringSchedulingIgnoredDuringExecution: optional(1, nodeSelectorSchema),
   preferredDuringSchedulingIgnoredDuringExecution: optional(2, list(preferredSchedulingTermSchema, { type: 'atomic' })),
 })
 export type NodeAffinity = Infer<typeof nodeAffinitySchema>
 
-export const podAffinityTermSchema = object('PodAffinityTerm', {
+const podAffinityTermSchema = object('PodAffinityTerm', {
   labelSelector: optional(1, labelSelectorSchema),
   namespaces: optional(2, list(string(), { type: 'atomic' })),
   topologyKey: required(3, string()),
@@ -49,19 +49,19 @@ export const podAffinityTermSchema = object('PodAffinityTerm', {
 })
 export type PodAffinityTerm = Infer<typeof podAffinityTermSchema>
 
-export const weightedPodAffinityTermSchema = object('WeightedPodAffinityTerm', {
+const weightedPodAffinityTermSchema = object('WeightedPodAffinityTerm', {
   weight: required(1, int32()),
   podAffinityTerm: required(2, podAffinityTermSchema),
 })
 export type WeightedPodAffinityTerm = Infer<typeof weightedPodAffinityTermSchema>
 
-export const podAffinitySchema = object('PodAffinity', {
+const podAffinitySchema = object('PodAffinity', {
   requiredDuringSchedulingIgnoredDuringExecution: optional(1, list(podAffinityTermSchema, { type: 'atomic' })),
   preferredDuringSchedulingIgnoredDuringExecution: optional(2, list(weightedPodAffinityTermSchema, { type: 'atomic' })),
 })
 export type PodAffinity = Infer<typeof podAffinitySchema>
 
-export const podAntiAffinitySchema = object('PodAntiAffinity', {
+const podAntiAffinitySchema = object('PodAntiAffinity', {
   requiredDuringSchedulingIgnoredDuringExecution: optional(1, list(podAffinityTermSchema, { type: 'atomic' })),
   preferredDuringSchedulingIgnoredDuringExecution: optional(2, list(weightedPodAffinityTermSchema, { type: 'atomic' })),
 })

@@ -18,7 +18,7 @@ import { lifecycleSchema, probeSchema } from './handler.ts'
 import { securityContextSchema } from './security.ts'
 import { objectFieldSelectorSchema, resourceFieldSelectorSchema } from './volume.ts'
 
-export const containerPortSchema = object('ContainerPort', {
+const containerPortSchema = object('ContainerPort', {
   name: optional(1, string()),
   hostPort: optional(2, int32()),
   containerPort: required(3, int32()),
@@ -27,7 +27,7 @@ export const containerPortSchema = object('ContainerPort', {
 })
 export type ContainerPort = Infer<typeof containerPortSchema>
 
-export const configMapKeySelectorSchema = embed(
+const configMapKeySelectorSchema = embed(
   object(
     'ConfigMapKeySelector',
     {
@@ -41,7 +41,7 @@ export const configMapKeySelectorSchema = embed(
 )
 export type ConfigMapKeySelector = Infer<typeof configMapKeySelectorSchema>
 
-export const secretKeySelectorSchema = embed(
+const secretKeySelectorSchema = embed(
   object(
     'SecretKeySelector',
     {
@@ -55,7 +55,7 @@ export const secretKeySelectorSchema = embed(
 )
 export type SecretKeySelector = Infer<typeof secretKeySelectorSchema>
 
-export const fileKeySelectorSchema = object(
+const fileKeySelectorSchema = object(
   'FileKeySelector',
   {
     volumeName: required(1, string()),
@@ -67,7 +67,7 @@ export const fileKeySelectorSchema = object(
 )
 export type FileKeySelector = Infer<typeof fileKeySelectorSchema>
 
-export const envVarSourceSchema = object('EnvVarSource', {
+const envVarSourceSchema = object('EnvVarSource', {
   fieldRef: optional(1, objectFieldSelectorSchema),
   resourceFieldRef: optional(2, resourceFieldSelectorSchema),
   configMapKeyRef: optional(3, configMapKeySelectorSchema),
@@ -76,14 +76,14 @@ export const envVarSourceSchema = object('EnvVarSource', {
 })
 export type EnvVarSource = Infer<typeof envVarSourceSchema>
 
-export const envVarSchema = object('EnvVar', {
+const envVarSchema = object('EnvVar', {
   name: required(1, string()),
   value: optional(2, string()),
   valueFrom: optional(3, envVarSourceSchema),
 })
 export type EnvVar = Infer<typeof envVarSchema>
 
-export const configMapEnvSourceSchema = embed(
+const configMapEnvSourceSchema = embed(
   object('ConfigMapEnvSource', {
     optional: optional(2, boolean()),
   }),
@@ -92,7 +92,7 @@ export const configMapEnvSourceSchema = embed(
 )
 export type ConfigMapEnvSource = Infer<typeof configMapEnvSourceSchema>
 
-export const secretEnvSourceSchema = embed(
+const secretEnvSourceSchema = embed(
   object('SecretEnvSource', {
     optional: optional(2, boolean()),
   }),
@@ -101,14 +101,14 @@ export const secretEnvSourceSchema = embed(
 )
 export type SecretEnvSource = Infer<typeof secretEnvSourceSchema>
 
-export const envFromSourceSchema = object('EnvFromSource', {
+const envFromSourceSchema = object('EnvFromSource', {
   prefix: optional(1, string()),
   configMapRef: optional(2, configMapEnvSourceSchema),
   secretRef: optional(3, secretEnvSourceSchema),
 })
 export type EnvFromSource = Infer<typeof envFromSourceSchema>
 
-export const resourceClaimSchema = object('ResourceClaim', {
+const resourceClaimSchema = object('ResourceClaim', {
   name: required(1, string()),
   request: optional(2, string()),
 })
@@ -121,31 +121,31 @@ export const resourceRequirementsSchema = object('ResourceRequirements', {
 })
 export type ResourceRequirements = Infer<typeof resourceRequirementsSchema>
 
-export const containerResizePolicySchema = object('ContainerResizePolicy', {
+const containerResizePolicySchema = object('ContainerResizePolicy', {
   resourceName: required(1, string()),
   restartPolicy: required(2, string()),
 })
 export type ContainerResizePolicy = Infer<typeof containerResizePolicySchema>
 
-export const containerRestartRuleOnExitCodesSchema = object('ContainerRestartRuleOnExitCodes', {
+const containerRestartRuleOnExitCodesSchema = object('ContainerRestartRuleOnExitCodes', {
   operator: required(1, string()),
   values: optional(2, list(int32(), { type: 'set' })),
 })
 export type ContainerRestartRuleOnExitCodes = Infer<typeof containerRestartRuleOnExitCodesSchema>
 
-export const containerRestartRuleSchema = object('ContainerRestartRule', {
+const containerRestartRuleSchema = object('ContainerRestartRule', {
   action: required(1, string()),
   exitCodes: optional(2, containerRestartRuleOnExitCodesSchema),
 })
 export type ContainerRestartRule = Infer<typeof containerRestartRuleSchema>
 
-export const volumeDeviceSchema = object('VolumeDevice', {
+const volumeDeviceSchema = object('VolumeDevice', {
   name: required(1, string()),
   devicePath: required(2, string()),
 })
 export type VolumeDevice = Infer<typeof volumeDeviceSchema>
 
-export const volumeMountSchema = object('VolumeMount', {
+const volumeMountSchema = object('VolumeMount', {
   name: required(1, string()),
   readOnly: optional(2, boolean()),
   mountPath: required(3, string()),

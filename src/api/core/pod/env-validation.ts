@@ -3,7 +3,7 @@ import type { Problems } from '../../problems.ts'
 import type { Container, EnvFromSource, EnvVar } from './container.ts'
 
 /** The parts of a Pod that a variable may hold. */
-export const ENV_FIELD_PATHS = [
+const ENV_FIELD_PATHS = [
   'metadata.name',
   'metadata.namespace',
   'metadata.uid',

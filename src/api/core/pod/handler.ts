@@ -12,18 +12,18 @@ import {
   string,
 } from '../../../schema/index.ts'
 
-export const execActionSchema = object('ExecAction', {
+const execActionSchema = object('ExecAction', {
   command: optional(1, list(string(), { type: 'atomic' })),
 })
 export type ExecAction = Infer<typeof execActionSchema>
 
-export const httpHeaderSchema = object('HTTPHeader', {
+const httpHeaderSchema = object('HTTPHeader', {
   name: required(1, string()),
   value: required(2, string()),
 })
 export type HTTPHeader = Infer<typeof httpHeaderSchema>
 
-export const httpGetActionSchema = object('HTTPGetAction', {
+const httpGetActionSchema = object('HTTPGetAction', {
   path: optional(1, string()),
   port: required(2, intOrString()),
   host: optional(3, string()),
@@ -32,24 +32,24 @@ export const httpGetActionSchema = object('HTTPGetAction', {
 })
 export type HTTPGetAction = Infer<typeof httpGetActionSchema>
 
-export const tcpSocketActionSchema = object('TCPSocketAction', {
+const tcpSocketActionSchema = object('TCPSocketAction', {
   port: required(1, intOrString()),
   host: optional(2, string()),
 })
 export type TCPSocketAction = Infer<typeof tcpSocketActionSchema>
 
-export const grpcActionSchema = object('GRPCAction', {
+const grpcActionSchema = object('GRPCAction', {
   port: required(1, int32()),
   service: optional(2, string()),
 })
 export type GRPCAction = Infer<typeof grpcActionSchema>
 
-export const sleepActionSchema = object('SleepAction', {
+const sleepActionSchema = object('SleepAction', {
   seconds: required(1, int64()),
 })
 export type SleepAction = Infer<typeof sleepActionSchema>
 
-export const lifecycleHandlerSchema = object('LifecycleHandler', {
+const lifecycleHandlerSchema = object('LifecycleHandler', {
   exec: optional(1, execActionSchema),
   httpGet: optional(2, httpGetActionSchema),
   tcpSocket: optional(3, tcpSocketActionSchema),

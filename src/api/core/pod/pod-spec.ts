@@ -21,31 +21,31 @@ import { containerSchema, ephemeralContainerSchema, resourceRequirementsSchema }
 import { podSecurityContextSchema } from './security.ts'
 import { volumeSchema } from './volume.ts'
 
-export const podDNSConfigOptionSchema = object('PodDNSConfigOption', {
+const podDNSConfigOptionSchema = object('PodDNSConfigOption', {
   name: optional(1, string()),
   value: optional(2, string()),
 })
 export type PodDNSConfigOption = Infer<typeof podDNSConfigOptionSchema>
 
-export const podDNSConfigSchema = object('PodDNSConfig', {
+const podDNSConfigSchema = object('PodDNSConfig', {
   nameservers: optional(1, list(string(), { type: 'atomic' })),
   searches: optional(2, list(string(), { type: 'atomic' })),
   options: optional(3, list(podDNSConfigOptionSchema, { type: 'atomic' })),
 })
 export type PodDNSConfig = Infer<typeof podDNSConfigSchema>
 
-export const hostAliasSchema = object('HostAlias', {
+const hostAliasSchema = object('HostAlias', {
   ip: required(1, string()),
   hostnames: optional(2, list(string(), { type: 'atomic' })),
 })
 export type HostAlias = Infer<typeof hostAliasSchema>
 
-export const podReadinessGateSchema = object('PodReadinessGate', {
+const podReadinessGateSchema = object('PodReadinessGate', {
   conditionType: required(1, string()),
 })
 export type PodReadinessGate = Infer<typeof podReadinessGateSchema>
 
-export const podResourceClaimSchema = object(
+const podResourceClaimSchema = object(
   'PodResourceClaim',
   {
     name: required(1, string()),
@@ -56,12 +56,12 @@ export const podResourceClaimSchema = object(
 )
 export type PodResourceClaim = Infer<typeof podResourceClaimSchema>
 
-export const podSchedulingGateSchema = object('PodSchedulingGate', {
+const podSchedulingGateSchema = object('PodSchedulingGate', {
   name: required(1, string()),
 })
 export type PodSchedulingGate = Infer<typeof podSchedulingGateSchema>
 
-export const podOSSchema = object('PodOS', {
+const podOSSchema = object('PodOS', {
   name: required(1, string()),
 })
 export type PodOS = Infer<typeof podOSSchema>

@@ -16,18 +16,18 @@ import {
 } from '../../../schema/index.ts'
 import { resourceRequirementsSchema } from './container.ts'
 
-export const containerStateWaitingSchema = object('ContainerStateWaiting', {
+const containerStateWaitingSchema = object('ContainerStateWaiting', {
   reason: optional(1, string()),
   message: optional(2, string()),
 })
 export type ContainerStateWaiting = Infer<typeof containerStateWaitingSchema>
 
-export const containerStateRunningSchema = object('ContainerStateRunning', {
+const containerStateRunningSchema = object('ContainerStateRunning', {
   startedAt: optional(1, time()),
 })
 export type ContainerStateRunning = Infer<typeof containerStateRunningSchema>
 
-export const containerStateTerminatedSchema = object('ContainerStateTerminated', {
+const containerStateTerminatedSchema = object('ContainerStateTerminated', {
   exitCode: required(1, int32()),
   signal: optional(2, int32()),
   reason: optional(3, string()),
@@ -38,27 +38,27 @@ export const containerStateTerminatedSchema = object('ContainerStateTerminated',
 })
 export type ContainerStateTerminated = Infer<typeof containerStateTerminatedSchema>
 
-export const containerStateSchema = object('ContainerState', {
+const containerStateSchema = object('ContainerState', {
   waiting: optional(1, containerStateWaitingSchema),
   running: optional(2, containerStateRunningSchema),
   terminated: optional(3, containerStateTerminatedSchema),
 })
 export type ContainerState = Infer<typeof containerStateSchema>
 
-export const resourceHealthSchema = object('ResourceHealth', {
+const resourceHealthSchema = object('ResourceHealth', {
   resourceID: required(1, string()),
   health: optional(2, string()),
   message: optional(undefined, string()),
 })
 export type ResourceHealth = Infer<typeof resourceHealthSchema>
 
-export const resourceStatusSchema = object('ResourceStatus', {
+const resourceStatusSchema = object('ResourceStatus', {
   name: required(1, string()),
   resources: optional(2, list(resourceHealthSchema, { type: 'map', keys: ['resourceID'] })),
 })
 export type ResourceStatus = Infer<typeof resourceStatusSchema>
 
-export const volumeMountStatusSchema = object('VolumeMountStatus', {
+const volumeMountStatusSchema = object('VolumeMountStatus', {
   name: required(1, string()),
   mountPath: required(2, string()),
   readOnly: optional(3, boolean()),
@@ -67,19 +67,19 @@ export const volumeMountStatusSchema = object('VolumeMountStatus', {
 })
 export type VolumeMountStatus = Infer<typeof volumeMountStatusSchema>
 
-export const linuxContainerUserSchema = object('LinuxContainerUser', {
+const linuxContainerUserSchema = object('LinuxContainerUser', {
   uid: required(1, int64()),
   gid: required(2, int64()),
   supplementalGroups: optional(3, list(int64(), { type: 'atomic' })),
 })
 export type LinuxContainerUser = Infer<typeof linuxContainerUserSchema>
 
-export const containerUserSchema = object('ContainerUser', {
+const containerUserSchema = object('ContainerUser', {
   linux: optional(1, linuxContainerUserSchema),
 })
 export type ContainerUser = Infer<typeof containerUserSchema>
 
-export const containerStatusSchema = object('ContainerStatus', {
+const containerStatusSchema = object('ContainerStatus', {
   name: required(1, string()),
   state: optional(2, containerStateSchema),
   lastState: optional(3, containerStateSchema),
@@ -104,7 +104,7 @@ export const containerStatusSchema = object('ContainerStatus', {
 })
 export type ContainerStatus = Infer<typeof containerStatusSchema>
 
-export const podConditionSchema = object('PodCondition', {
+const podConditionSchema = object('PodCondition', {
   type: required(1, string()),
   status: required(2, oneOf('True', 'False', 'Unknown')),
   lastProbeTime: optional(3, time()),
@@ -115,17 +115,17 @@ export const podConditionSchema = object('PodCondition', {
 })
 export type PodCondition = Infer<typeof podConditionSchema>
 
-export const hostIPSchema = object('HostIP', {
+const hostIPSchema = object('HostIP', {
   ip: required(1, string()),
 })
 export type HostIP = Infer<typeof hostIPSchema>
 
-export const podIPSchema = object('PodIP', {
+const podIPSchema = object('PodIP', {
   ip: required(1, string()),
 })
 export type PodIP = Infer<typeof podIPSchema>
 
-export const podResourceClaimStatusSchema = object(
+const podResourceClaimStatusSchema = object(
   'PodResourceClaimStatus',
   {
     name: required(1, string()),
@@ -135,14 +135,14 @@ export const podResourceClaimStatusSchema = object(
 )
 export type PodResourceClaimStatus = Infer<typeof podResourceClaimStatusSchema>
 
-export const containerExtendedResourceRequestSchema = object('ContainerExtendedResourceRequest', {
+const containerExtendedResourceRequestSchema = object('ContainerExtendedResourceRequest', {
   containerName: required(1, string()),
   resourceName: required(2, string()),
   requestName: required(3, string()),
 })
 export type ContainerExtendedResourceRequest = Infer<typeof containerExtendedResourceRequestSchema>
 
-export const podExtendedResourceClaimStatusSchema = object('PodExtendedResourceClaimStatus', {
+const podExtendedResourceClaimStatusSchema = object('PodExtendedResourceClaimStatus', {
   requestMappings: required(1, list(containerExtendedResourceRequestSchema, { type: 'atomic' })),
   resourceClaimName: required(2, string()),
 })

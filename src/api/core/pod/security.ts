@@ -1,6 +1,6 @@
 import { boolean, type Infer, int64, list, object, optional, required, string } from '../../../schema/index.ts'
 
-export const seLinuxOptionsSchema = object('SELinuxOptions', {
+const seLinuxOptionsSchema = object('SELinuxOptions', {
   user: optional(1, string()),
   role: optional(2, string()),
   type: optional(3, string()),
@@ -8,7 +8,7 @@ export const seLinuxOptionsSchema = object('SELinuxOptions', {
 })
 export type SELinuxOptions = Infer<typeof seLinuxOptionsSchema>
 
-export const windowsSecurityContextOptionsSchema = object('WindowsSecurityContextOptions', {
+const windowsSecurityContextOptionsSchema = object('WindowsSecurityContextOptions', {
   gmsaCredentialSpecName: optional(1, string()),
   gmsaCredentialSpec: optional(2, string()),
   runAsUserName: optional(3, string()),
@@ -16,19 +16,19 @@ export const windowsSecurityContextOptionsSchema = object('WindowsSecurityContex
 })
 export type WindowsSecurityContextOptions = Infer<typeof windowsSecurityContextOptionsSchema>
 
-export const seccompProfileSchema = object('SeccompProfile', {
+const seccompProfileSchema = object('SeccompProfile', {
   type: required(1, string()),
   localhostProfile: optional(2, string()),
 })
 export type SeccompProfile = Infer<typeof seccompProfileSchema>
 
-export const appArmorProfileSchema = object('AppArmorProfile', {
+const appArmorProfileSchema = object('AppArmorProfile', {
   type: required(1, string()),
   localhostProfile: optional(2, string()),
 })
 export type AppArmorProfile = Infer<typeof appArmorProfileSchema>
 
-export const capabilitiesSchema = object('Capabilities', {
+const capabilitiesSchema = object('Capabilities', {
   add: optional(1, list(string(), { type: 'atomic' })),
   drop: optional(2, list(string(), { type: 'atomic' })),
 })
@@ -50,7 +50,7 @@ export const securityContextSchema = object('SecurityContext', {
 })
 export type SecurityContext = Infer<typeof securityContextSchema>
 
-export const sysctlSchema = object('Sysctl', {
+const sysctlSchema = object('Sysctl', {
   name: required(1, string()),
   value: required(2, string()),
 })

@@ -43,7 +43,7 @@ import {
   vsphereVirtualDiskVolumeSourceSchema,
 } from './volume-source.ts'
 
-export const keyToPathSchema = object('KeyToPath', {
+const keyToPathSchema = object('KeyToPath', {
   key: required(1, string()),
   path: required(2, string()),
   mode: optional(3, int32()),
@@ -71,7 +71,7 @@ export const resourceFieldSelectorSchema = object(
 )
 export type ResourceFieldSelector = Infer<typeof resourceFieldSelectorSchema>
 
-export const configMapVolumeSourceSchema = embed(
+const configMapVolumeSourceSchema = embed(
   object('ConfigMapVolumeSource', {
     items: optional(2, list(keyToPathSchema, { type: 'atomic' })),
     defaultMode: optional(3, int32()),
@@ -82,7 +82,7 @@ export const configMapVolumeSourceSchema = embed(
 )
 export type ConfigMapVolumeSource = Infer<typeof configMapVolumeSourceSchema>
 
-export const secretVolumeSourceSchema = object('SecretVolumeSource', {
+const secretVolumeSourceSchema = object('SecretVolumeSource', {
   secretName: optional(1, string()),
   items: optional(2, list(keyToPathSchema, { type: 'atomic' })),
   defaultMode: optional(3, int32()),
@@ -90,7 +90,7 @@ export const secretVolumeSourceSchema = object('SecretVolumeSource', {
 })
 export type SecretVolumeSource = Infer<typeof secretVolumeSourceSchema>
 
-export const downwardAPIVolumeFileSchema = object('DownwardAPIVolumeFile', {
+const downwardAPIVolumeFileSchema = object('DownwardAPIVolumeFile', {
   path: required(1, string()),
   fieldRef: optional(2, objectFieldSelectorSchema),
   resourceFieldRef: optional(3, resourceFieldSelectorSchema),
@@ -98,13 +98,13 @@ export const downwardAPIVolumeFileSchema = object('DownwardAPIVolumeFile', {
 })
 export type DownwardAPIVolumeFile = Infer<typeof downwardAPIVolumeFileSchema>
 
-export const downwardAPIVolumeSourceSchema = object('DownwardAPIVolumeSource', {
+const downwardAPIVolumeSourceSchema = object('DownwardAPIVolumeSource', {
   items: optional(1, list(downwardAPIVolumeFileSchema, { type: 'atomic' })),
   defaultMode: optional(2, int32()),
 })
 export type DownwardAPIVolumeSource = Infer<typeof downwardAPIVolumeSourceSchema>
 
-export const configMapProjectionSchema = embed(
+const configMapProjectionSchema = embed(
   object('ConfigMapProjection', {
     items: optional(2, list(keyToPathSchema, { type: 'atomic' })),
     optional: optional(4, boolean()),
@@ -114,7 +114,7 @@ export const configMapProjectionSchema = embed(
 )
 export type ConfigMapProjection = Infer<typeof configMapProjectionSchema>
 
-export const secretProjectionSchema = embed(
+const secretProjectionSchema = embed(
   object('SecretProjection', {
     items: optional(2, list(keyToPathSchema, { type: 'atomic' })),
     optional: optional(4, boolean()),
@@ -124,19 +124,19 @@ export const secretProjectionSchema = embed(
 )
 export type SecretProjection = Infer<typeof secretProjectionSchema>
 
-export const downwardAPIProjectionSchema = object('DownwardAPIProjection', {
+const downwardAPIProjectionSchema = object('DownwardAPIProjection', {
   items: optional(1, list(downwardAPIVolumeFileSchema, { type: 'atomic' })),
 })
 export type DownwardAPIProjection = Infer<typeof downwardAPIProjectionSchema>
 
-export const serviceAccountTokenProjectionSchema = object('ServiceAccountTokenProjection', {
+const serviceAccountTokenProjectionSchema = object('ServiceAccountTokenProjection', {
   audience: optional(1, string()),
   expirationSeconds: optional(2, int64()),
   path: required(3, string()),
 })
 export type ServiceAccountTokenProjection = Infer<typeof serviceAccountTokenProjectionSchema>
 
-export const clusterTrustBundleProjectionSchema = object('ClusterTrustBundleProjection', {
+const clusterTrustBundleProjectionSchema = object('ClusterTrustBundleProjection', {
   name: optional(1, string()),
   signerName: optional(2, string()),
   labelSelector: optional(3, labelSelectorSchema),
@@ -145,7 +145,7 @@ export const clusterTrustBundleProjectionSchema = object('ClusterTrustBundleProj
 })
 export type ClusterTrustBundleProjection = Infer<typeof clusterTrustBundleProjectionSchema>
 
-export const podCertificateProjectionSchema = object('PodCertificateProjection', {
+const podCertificateProjectionSchema = object('PodCertificateProjection', {
   signerName: required(1, string()),
   keyType: required(2, string()),
   maxExpirationSeconds: optional(3, int32()),
@@ -156,7 +156,7 @@ export const podCertificateProjectionSchema = object('PodCertificateProjection',
 })
 export type PodCertificateProjection = Infer<typeof podCertificateProjectionSchema>
 
-export const volumeProjectionSchema = object('VolumeProjection', {
+const volumeProjectionSchema = object('VolumeProjection', {
   secret: optional(1, secretProjectionSchema),
   downwardAPI: optional(2, downwardAPIProjectionSchema),
   configMap: optional(3, configMapProjectionSchema),
@@ -166,13 +166,13 @@ export const volumeProjectionSchema = object('VolumeProjection', {
 })
 export type VolumeProjection = Infer<typeof volumeProjectionSchema>
 
-export const projectedVolumeSourceSchema = object('ProjectedVolumeSource', {
+const projectedVolumeSourceSchema = object('ProjectedVolumeSource', {
   sources: optional(1, list(volumeProjectionSchema, { type: 'atomic' })),
   defaultMode: optional(2, int32()),
 })
 export type ProjectedVolumeSource = Infer<typeof projectedVolumeSourceSchema>
 
-export const typedObjectReferenceSchema = object('TypedObjectReference', {
+const typedObjectReferenceSchema = object('TypedObjectReference', {
   apiGroup: optional(1, string()),
   kind: required(2, string()),
   name: required(3, string()),
@@ -180,13 +180,13 @@ export const typedObjectReferenceSchema = object('TypedObjectReference', {
 })
 export type TypedObjectReference = Infer<typeof typedObjectReferenceSchema>
 
-export const volumeResourceRequirementsSchema = object('VolumeResourceRequirements', {
+const volumeResourceRequirementsSchema = object('VolumeResourceRequirements', {
   limits: optional(1, map(quantity())),
   requests: optional(2, map(quantity())),
 })
 export type VolumeResourceRequirements = Infer<typeof volumeResourceRequirementsSchema>
 
-export const persistentVolumeClaimSpecSchema = object('PersistentVolumeClaimSpec', {
+const persistentVolumeClaimSpecSchema = object('PersistentVolumeClaimSpec', {
   accessModes: optional(1, list(string(), { type: 'atomic' })),
   resources: optional(2, volumeResourceRequirementsSchema),
   volumeName: optional(3, string()),
@@ -199,13 +199,13 @@ export const persistentVolumeClaimSpecSchema = object('PersistentVolumeClaimSpec
 })
 export type PersistentVolumeClaimSpec = Infer<typeof persistentVolumeClaimSpecSchema>
 
-export const persistentVolumeClaimTemplateSchema = object('PersistentVolumeClaimTemplate', {
+const persistentVolumeClaimTemplateSchema = object('PersistentVolumeClaimTemplate', {
   metadata: optional(1, objectMetaSchema),
   spec: required(2, persistentVolumeClaimSpecSchema),
 })
 export type PersistentVolumeClaimTemplate = Infer<typeof persistentVolumeClaimTemplateSchema>
 
-export const ephemeralVolumeSourceSchema = object('EphemeralVolumeSource', {
+const ephemeralVolumeSourceSchema = object('EphemeralVolumeSource', {
   volumeClaimTemplate: optional(1, persistentVolumeClaimTemplateSchema),
 })
 export type EphemeralVolumeSource = Infer<typeof ephemeralVolumeSourceSchema>

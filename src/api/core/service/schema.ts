@@ -16,7 +16,7 @@ import { conditionSchema } from '../../meta/condition.ts'
 import { objectMetaSchema } from '../../meta/object-meta.ts'
 import { typeMeta } from '../../meta/type-meta.ts'
 
-export const servicePortSchema = object('ServicePort', {
+const servicePortSchema = object('ServicePort', {
   name: optional(
     1,
     string(),
@@ -38,7 +38,7 @@ export const servicePortSchema = object('ServicePort', {
 })
 export type ServicePort = Infer<typeof servicePortSchema>
 
-export const clientIPConfigSchema = object('ClientIPConfig', {
+const clientIPConfigSchema = object('ClientIPConfig', {
   timeoutSeconds: optional(
     1,
     int32(),
@@ -47,12 +47,12 @@ export const clientIPConfigSchema = object('ClientIPConfig', {
 })
 export type ClientIPConfig = Infer<typeof clientIPConfigSchema>
 
-export const sessionAffinityConfigSchema = object('SessionAffinityConfig', {
+const sessionAffinityConfigSchema = object('SessionAffinityConfig', {
   clientIP: optional(1, clientIPConfigSchema, 'Settings of affinity by the address of the client.'),
 })
 export type SessionAffinityConfig = Infer<typeof sessionAffinityConfigSchema>
 
-export const serviceSpecSchema = object('ServiceSpec', {
+const serviceSpecSchema = object('ServiceSpec', {
   ports: optional(
     1,
     list(servicePortSchema, { type: 'map', keys: ['port', 'protocol'], mergeKey: 'port', patch: 'merge' }),
@@ -140,14 +140,14 @@ export const serviceSpecSchema = object('ServiceSpec', {
 })
 export type ServiceSpec = Infer<typeof serviceSpecSchema>
 
-export const portStatusSchema = object('PortStatus', {
+const portStatusSchema = object('PortStatus', {
   port: required(1, int32(), 'Port at the load balancer.'),
   protocol: required(2, oneOf('TCP', 'UDP', 'SCTP'), 'Its protocol.'),
   error: optional(3, string(), 'Why the load balancer does not serve it, in one word.'),
 })
 export type PortStatus = Infer<typeof portStatusSchema>
 
-export const loadBalancerIngressSchema = object('LoadBalancerIngress', {
+const loadBalancerIngressSchema = object('LoadBalancerIngress', {
   ip: optional(1, string(), 'Address of the load balancer.'),
   hostname: optional(2, string(), 'DNS name of the load balancer.'),
   ipMode: optional(
@@ -159,12 +159,12 @@ export const loadBalancerIngressSchema = object('LoadBalancerIngress', {
 })
 export type LoadBalancerIngress = Infer<typeof loadBalancerIngressSchema>
 
-export const loadBalancerStatusSchema = object('LoadBalancerStatus', {
+const loadBalancerStatusSchema = object('LoadBalancerStatus', {
   ingress: optional(1, list(loadBalancerIngressSchema, { type: 'atomic' }), 'Where the load balancer is reached.'),
 })
 export type LoadBalancerStatus = Infer<typeof loadBalancerStatusSchema>
 
-export const serviceStatusSchema = object('ServiceStatus', {
+const serviceStatusSchema = object('ServiceStatus', {
   loadBalancer: optional(1, loadBalancerStatusSchema, 'What the load balancer says.'),
   conditions: optional(
     2,

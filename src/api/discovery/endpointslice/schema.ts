@@ -15,30 +15,30 @@ import { objectReferenceSchema } from '../../core/reference.ts'
 import { objectMetaSchema } from '../../meta/object-meta.ts'
 import { typeMeta } from '../../meta/type-meta.ts'
 
-export const endpointConditionsSchema = object('EndpointConditions', {
+const endpointConditionsSchema = object('EndpointConditions', {
   ready: optional(1, boolean(), 'Takes new connections; true when not said.'),
   serving: optional(2, boolean(), 'Would take them, were it not on its way out; as ready when not said.'),
   terminating: optional(3, boolean(), 'Is on its way out.'),
 })
 export type EndpointConditions = Infer<typeof endpointConditionsSchema>
 
-export const forZoneSchema = object('ForZone', {
+const forZoneSchema = object('ForZone', {
   name: required(1, string(), 'Name of the zone.'),
 })
 export type ForZone = Infer<typeof forZoneSchema>
 
-export const forNodeSchema = object('ForNode', {
+const forNodeSchema = object('ForNode', {
   name: required(1, string(), 'Name of the node.'),
 })
 export type ForNode = Infer<typeof forNodeSchema>
 
-export const endpointHintsSchema = object('EndpointHints', {
+const endpointHintsSchema = object('EndpointHints', {
   forZones: optional(1, list(forZoneSchema, { type: 'atomic' }), 'Zones that the endpoint is meant for.'),
   forNodes: optional(2, list(forNodeSchema, { type: 'atomic' }), 'Nodes that the endpoint is meant for.'),
 })
 export type EndpointHints = Infer<typeof endpointHintsSchema>
 
-export const endpointSchema = object('Endpoint', {
+const endpointSchema = object('Endpoint', {
   addresses: required(
     1,
     list(string(), { type: 'set' }),
@@ -54,7 +54,7 @@ export const endpointSchema = object('Endpoint', {
 })
 export type Endpoint = Infer<typeof endpointSchema>
 
-export const endpointPortSchema = object(
+const endpointPortSchema = object(
   'EndpointPort',
   {
     name: optional(1, string(), 'Name of the port; as that of the port of the Service.'),

@@ -3,7 +3,7 @@ import { typedLocalObjectReferenceSchema } from '../../core/reference.ts'
 import { objectMetaSchema } from '../../meta/object-meta.ts'
 import { typeMeta } from '../../meta/type-meta.ts'
 
-export const serviceBackendPortSchema = object(
+const serviceBackendPortSchema = object(
   'ServiceBackendPort',
   {
     name: optional(1, string(), 'Name of the port; this or number.'),
@@ -13,19 +13,19 @@ export const serviceBackendPortSchema = object(
 )
 export type ServiceBackendPort = Infer<typeof serviceBackendPortSchema>
 
-export const ingressServiceBackendSchema = object('IngressServiceBackend', {
+const ingressServiceBackendSchema = object('IngressServiceBackend', {
   name: required(1, string(), 'Name of the Service, in the namespace of the Ingress.'),
   port: optional(2, serviceBackendPortSchema, 'Port of the Service.'),
 })
 export type IngressServiceBackend = Infer<typeof ingressServiceBackendSchema>
 
-export const ingressBackendSchema = object('IngressBackend', {
+const ingressBackendSchema = object('IngressBackend', {
   resource: optional(3, typedLocalObjectReferenceSchema, 'Another object to send requests to, in place of a Service.'),
   service: optional(4, ingressServiceBackendSchema, 'The Service to send requests to.'),
 })
 export type IngressBackend = Infer<typeof ingressBackendSchema>
 
-export const httpIngressPathSchema = object('HTTPIngressPath', {
+const httpIngressPathSchema = object('HTTPIngressPath', {
   path: optional(1, string(), 'Path of the request, from its first slash; read as pathType says.'),
   backend: required(2, ingressBackendSchema, 'Where requests for the path go.'),
   pathType: required(
@@ -36,7 +36,7 @@ export const httpIngressPathSchema = object('HTTPIngressPath', {
 })
 export type HTTPIngressPath = Infer<typeof httpIngressPathSchema>
 
-export const httpIngressRuleValueSchema = object('HTTPIngressRuleValue', {
+const httpIngressRuleValueSchema = object('HTTPIngressRuleValue', {
   paths: required(
     1,
     list(httpIngressPathSchema, { type: 'atomic' }),
@@ -49,7 +49,7 @@ const ingressRuleValueSchema = object('IngressRuleValue', {
   http: optional(1, httpIngressRuleValueSchema, 'Paths of the host; without them all requests go to the default backend.'),
 })
 
-export const ingressRuleSchema = embed(
+const ingressRuleSchema = embed(
   object('IngressRule', {
     host: optional(
       1,
@@ -76,7 +76,7 @@ export const ingressTLSSchema = object('IngressTLS', {
 })
 export type IngressTLS = Infer<typeof ingressTLSSchema>
 
-export const ingressSpecSchema = object('IngressSpec', {
+const ingressSpecSchema = object('IngressSpec', {
   defaultBackend: optional(1, ingressBackendSchema, 'Where requests go that no rule matches.'),
   tls: optional(
     2,
@@ -88,21 +88,21 @@ export const ingressSpecSchema = object('IngressSpec', {
 })
 export type IngressSpec = Infer<typeof ingressSpecSchema>
 
-export const ingressPortStatusSchema = object('IngressPortStatus', {
+const ingressPortStatusSchema = object('IngressPortStatus', {
   port: required(1, int32(), 'Port of the entry.'),
   protocol: required(2, oneOf('TCP', 'UDP', 'SCTP'), 'Its protocol.'),
   error: optional(3, string(), 'Why it is not served, in one word.'),
 })
 export type IngressPortStatus = Infer<typeof ingressPortStatusSchema>
 
-export const ingressLoadBalancerIngressSchema = object('IngressLoadBalancerIngress', {
+const ingressLoadBalancerIngressSchema = object('IngressLoadBalancerIngress', {
   ip: optional(1, string(), 'Address of the entry.'),
   hostname: optional(2, string(), 'DNS name of the entry.'),
   ports: optional(4, list(ingressPortStatusSchema, { type: 'atomic' }), 'State of each port.'),
 })
 export type IngressLoadBalancerIngress = Infer<typeof ingressLoadBalancerIngressSchema>
 
-export const ingressLoadBalancerStatusSchema = object('IngressLoadBalancerStatus', {
+const ingressLoadBalancerStatusSchema = object('IngressLoadBalancerStatus', {
   ingress: optional(1, list(ingressLoadBalancerIngressSchema, { type: 'atomic' }), 'Where the Ingress is served.'),
 })
 export type IngressLoadBalancerStatus = Infer<typeof ingressLoadBalancerStatusSchema>

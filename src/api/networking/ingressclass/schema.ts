@@ -2,7 +2,7 @@ import { always, type Infer, object, oneOf, optional, required, string } from '.
 import { objectMetaSchema } from '../../meta/object-meta.ts'
 import { typeMeta } from '../../meta/type-meta.ts'
 
-export const ingressClassParametersReferenceSchema = object('IngressClassParametersReference', {
+const ingressClassParametersReferenceSchema = object('IngressClassParametersReference', {
   apiGroup: optional(1, string(), 'Group of the object; the core group when empty.'),
   kind: required(2, string(), 'Kind of the object.'),
   name: required(3, string(), 'Name of the object.'),
@@ -11,7 +11,7 @@ export const ingressClassParametersReferenceSchema = object('IngressClassParamet
 })
 export type IngressClassParametersReference = Infer<typeof ingressClassParametersReferenceSchema>
 
-export const ingressClassSpecSchema = object('IngressClassSpec', {
+const ingressClassSpecSchema = object('IngressClassSpec', {
   controller: optional(
     1,
     string(),

@@ -2,7 +2,7 @@ import { always, type Infer, object, optional, required, string } from '../../..
 import { objectMetaSchema } from '../../meta/object-meta.ts'
 import { typeMeta } from '../../meta/type-meta.ts'
 
-export const parentReferenceSchema = object('ParentReference', {
+const parentReferenceSchema = object('ParentReference', {
   group: optional(1, string(), 'Group of the object that has the address.'),
   resource: required(2, string(), 'Its resource, such as services.'),
   namespace: optional(3, string(), 'Its namespace.'),
@@ -10,7 +10,7 @@ export const parentReferenceSchema = object('ParentReference', {
 })
 export type ParentReference = Infer<typeof parentReferenceSchema>
 
-export const ipAddressSpecSchema = object('IPAddressSpec', {
+const ipAddressSpecSchema = object('IPAddressSpec', {
   parentRef: required(1, parentReferenceSchema, 'The object that has the address. It can not change.'),
 })
 export type IPAddressSpec = Infer<typeof ipAddressSpecSchema>

@@ -3,7 +3,7 @@ import { conditionSchema } from '../../meta/condition.ts'
 import { objectMetaSchema } from '../../meta/object-meta.ts'
 import { typeMeta } from '../../meta/type-meta.ts'
 
-export const serviceCIDRSpecSchema = object('ServiceCIDRSpec', {
+const serviceCIDRSpecSchema = object('ServiceCIDRSpec', {
   cidrs: optional(
     1,
     list(string(), { type: 'atomic' }),
@@ -12,7 +12,7 @@ export const serviceCIDRSpecSchema = object('ServiceCIDRSpec', {
 })
 export type ServiceCIDRSpec = Infer<typeof serviceCIDRSpecSchema>
 
-export const serviceCIDRStatusSchema = object('ServiceCIDRStatus', {
+const serviceCIDRStatusSchema = object('ServiceCIDRStatus', {
   conditions: optional(
     1,
     list(conditionSchema, { type: 'map', keys: ['type'], mergeKey: 'type', patch: 'merge' }),

@@ -15,7 +15,7 @@ import { objectMetaSchema } from '../../../meta/object-meta.ts'
 import { typeMeta } from '../../../meta/type-meta.ts'
 import { ingressStatusSchema, ingressTLSSchema } from '../../ingress/schema.ts'
 
-export const ingressBackendSchema = object('IngressBackend', {
+const ingressBackendSchema = object('IngressBackend', {
   serviceName: optional(1, string(), 'Name of the Service, in the namespace of the Ingress.'),
   servicePort: optional(2, intOrString(), 'Port of the Service, by number or by name.'),
   resource: optional(3, typedLocalObjectReferenceSchema, 'Another object to send requests to, in place of a Service.'),
@@ -40,7 +40,7 @@ const ingressRuleValueSchema = object('IngressRuleValue', {
   http: optional(1, httpIngressRuleValueSchema),
 })
 
-export const ingressRuleSchema = embed(
+const ingressRuleSchema = embed(
   object('IngressRule', {
     host: optional(1, string(), 'Host of the requests; all hosts when empty.'),
   }),
