@@ -27,6 +27,16 @@ describe('realSpawn', () => {
     await expect.poll(() => child.signal('SIGKILL')).toBe(false)
   })
 
+  it.each([
+    ['sleep 0.05; echo >&3; exec sleep 60', true],
+    ['exit 1', false],
+  ])('knows when `%s` is ready: %s', async (script, expected) => {
+    const child = await realSpawn(['sh', '-c', script], { env, tellsReady: true })
+    expect(await child.ready).toBe(expected)
+    child.signal('SIGKILL')
+    await child.exited
+  })
+
   it('finds a process by a variable of its environment', async () => {
     const child = await realSpawn(['sleep', '60'], { env: { ...env, FAIRWAY_TEST: `t${process.pid}` } })
     await expect.poll(() => processesWithEnv('FAIRWAY_TEST', `t${process.pid}`)).toEqual([child.pid])

@@ -1,7 +1,7 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import { startFailure } from './exec.ts'
 
 /** Starts a command that goes on; resolves when it runs, rejects with `HostError` when it can't be started. */
@@ -11,6 +11,8 @@ export interface SpawnOptions {
   /** The whole environment of the command: nothing is inherited. */
   readonly env: Readonly<Record<string, string>>
   readonly cwd?: string
+  /** The command writes to file descriptor 3 when it is ready (see `ready`). */
+  readonly tellsReady?: boolean
 }
 
 /** A process in a process group of its own; the kernel kills it when this process ends in whatever way (where `setpriv` is there). */
@@ -19,6 +21,8 @@ export interface SpawnedProcess {
   readonly pid: number
   readonly stdout: Readable
   readonly stderr: Readable
+  /** Resolves with true when the process said so on file descriptor 3 (or when it can't), with false when it ended before. */
+  readonly ready: Promise<boolean>
   /** Resolves when the process has ended; its output may still have readers. Never rejects. */
   readonly exited: Promise<ExitStatus>
   /** Signals the whole group; false when nothing of it is left. */
@@ -33,19 +37,22 @@ export type ExitStatus =
 /** {@link Spawn} on this machine. */
 export const realSpawn: Spawn = async (argv, options) => {
   const [command, ...args] = wrapped(argv)
-  const child = spawn(command, args, {
-    cwd: options.cwd,
-    env: { ...options.env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true,
-  })
+  const { env, cwd, tellsReady = false } = options
+  const stdio = ['ignore', 'pipe', 'pipe', ...(tellsReady ? (['pipe'] as const) : [])] as const
+  // Node's types know the streams of three descriptors only.
+  const child = spawn(command, args, { cwd, env: { ...env }, stdio: [...stdio], detached: true }) as ChildProcessByStdio<
+    null,
+    Readable,
+    Readable
+  >
   const exited = new Promise<ExitStatus>((resolve) => {
     child.once('exit', (code, signal) =>
       resolve(signal === null ? { kind: 'exited', code: code ?? 0 } : { kind: 'signaled', signal }),
     )
   })
   const pid = await started(child, argv)
-  return { pid, stdout: child.stdout, stderr: child.stderr, exited, signal: (signal) => signalGroup(pid, signal) }
+  const ready = tellsReady ? firstWord(child.stdio[READY_FD], exited) : Promise.resolve(true)
+  return { pid, stdout: child.stdout, stderr: child.stderr, ready, exited, signal: (signal) => signalGroup(pid, signal) }
 }
 
 /**
@@ -59,6 +66,17 @@ export const signalGroup = (pgid: number, signal: NodeJS.Signals | 0): boolean =
   } catch {
     return false
   }
+}
+
+const READY_FD = 3
+
+const firstWord = async (stream: unknown, exited: Promise<ExitStatus>): Promise<boolean> => {
+  if (!(stream instanceof Readable)) return true
+  stream.on('error', () => {})
+  const spoke = new Promise<boolean>((resolve) => stream.once('data', () => resolve(true)))
+  const ready = await Promise.race([spoke, exited.then(() => false)])
+  stream.destroy()
+  return ready
 }
 
 const wrapped = (argv: readonly [string, ...string[]]): readonly [string, ...string[]] => {

@@ -13,7 +13,7 @@ import { PodResources } from './resources.ts'
 import type { Obstacle, PodSnapshot } from './snapshot.ts'
 import { StatusWriter } from './status-writer.ts'
 
-/** How long containers have to end when the node itself stops, or when their pod is gone from the API. */
+/** How long containers have to end when the node itself stops. */
 const SHUTDOWN_GRACE_MS = 2000
 
 /**
@@ -36,6 +36,7 @@ export class PodController {
   #failures = 0
   #ending: 'no' | 'gone' | 'shutdown' = 'no'
   #endDeadlineMs = 0
+  #deletingSinceMs: number | undefined
   #dirty = false
   #stale = true
   #pass: Promise<void> | undefined
@@ -87,7 +88,7 @@ export class PodController {
     this.#wake()
   }
 
-  /** The object is gone from the API: what runs is ended shortly. */
+  /** The object is gone from the API, which without a grace period happens by force only: what runs is killed. */
   gone(): void {
     this.#end('gone')
   }
@@ -111,7 +112,7 @@ export class PodController {
   #end(how: 'gone' | 'shutdown'): void {
     if (this.#ending === 'shutdown') return
     this.#ending = how
-    this.#endDeadlineMs = this.#deps.clock.now() + SHUTDOWN_GRACE_MS
+    this.#endDeadlineMs = this.#deps.clock.now() + (how === 'gone' ? 0 : SHUTDOWN_GRACE_MS)
     this.#wake()
   }
 
@@ -142,6 +143,7 @@ export class PodController {
     this.#timer?.cancel()
     if (this.#ending !== 'no') return this.#endNow()
     const deleting = this.#pod.metadata.deletionTimestamp !== undefined
+    if (deleting) this.#deletingSinceMs ??= this.#deps.clock.now()
     const finished = ['Succeeded', 'Failed'].includes(this.#pod.status?.phase ?? '') && !this.#anyRunning()
     if (!deleting && !finished) await this.#setUp()
     const decision = desiredActions(this.#snapshot())
@@ -195,6 +197,7 @@ export class PodController {
       ...(this.#obstacle === undefined ? {} : { obstacle: this.#obstacle }),
       containers: new Map([...this.#containers].map(([name, container]) => [name, container.snapshot()])),
       startedAtMs: this.#startedAtMs,
+      ...(this.#deletingSinceMs === undefined ? {} : { deletingSinceMs: this.#deletingSinceMs }),
     }
   }
 

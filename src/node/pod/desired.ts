@@ -21,7 +21,7 @@ const DEFAULT_GRACE_SECONDS = 30
 /** What a pod needs next. Pure; the same snapshot gives the same decision. */
 export const desiredActions = (snapshot: PodSnapshot): Decision => {
   const { pod, nowMs } = snapshot
-  if (pod.metadata.deletionTimestamp !== undefined) return stopAll(snapshot, deletionDeadline(pod, nowMs), 'deleted')
+  if (pod.metadata.deletionTimestamp !== undefined) return stopAll(snapshot, deletionDeadline(snapshot), 'deleted')
   if (isPastDeadline(snapshot)) return stopAll(snapshot, nowMs + graceMs(pod), 'deadline')
   if (snapshot.obstacle) return { actions: [], wakeAtMs: snapshot.obstacle.retryAtMs, over: false }
   const plan = new Plan(snapshot)
@@ -155,10 +155,8 @@ const stopAll = (snapshot: PodSnapshot, deadlineMs: number, why: StopReason): De
 
 const graceMs = (pod: Pod): number => (pod.spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS) * 1000
 
-/** `deletionTimestamp` is when the grace period ends; clocks may differ, so it counts at most the grace period from now. */
-const deletionDeadline = (pod: Pod, nowMs: number): number => {
-  const atMs = Date.parse(pod.metadata.deletionTimestamp ?? '')
-  const grace = pod.metadata.deletionGracePeriodSeconds
-  const longest = nowMs + (grace === undefined ? graceMs(pod) : grace * 1000)
-  return Number.isNaN(atMs) ? longest : Math.min(atMs, longest)
+/** As in the kubelet, the grace period counts from when the node learns of the deletion; a later, shorter one counts from then too. */
+const deletionDeadline = ({ pod, nowMs, deletingSinceMs = nowMs }: PodSnapshot): number => {
+  const seconds = pod.metadata.deletionGracePeriodSeconds
+  return deletingSinceMs + (seconds === undefined ? graceMs(pod) : seconds * 1000)
 }

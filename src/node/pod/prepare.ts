@@ -2,6 +2,7 @@ import { dirname } from 'node:path'
 import type { Container, Pod, Service } from '../../api/index.ts'
 import { errorMessage } from '../../base/index.ts'
 import type { Image, ImageCatalogue } from '../catalogue.ts'
+import { SYSTEM_PATH } from '../runtime/runtime.ts'
 import { containerEnv, type EnvSources } from './env.ts'
 import { expand } from './expand.ts'
 
@@ -59,8 +60,6 @@ const commandLine = (container: Container, image: Image): readonly string[] => {
   if (command.length > 0) return [...command, ...args]
   return [...image.entrypoint, ...(args.length > 0 ? args : image.args)]
 }
-
-const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 /** What every container gets, before anything that its pod says. */
 const baseVariables = (options: PrepareOptions, image: Image): ReadonlyMap<string, string> => {

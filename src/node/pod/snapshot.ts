@@ -13,6 +13,8 @@ export interface PodSnapshot {
   readonly containers: ReadonlyMap<string, ContainerSnapshot>
   /** When the node took the pod up. */
   readonly startedAtMs: number
+  /** When the node saw that the pod is being deleted: its grace period begins. */
+  readonly deletingSinceMs?: number
 }
 
 /** `reason` as containers show it while they wait. */

@@ -24,12 +24,19 @@ export interface Launch {
 export const launchCommand = (launch: Launch): readonly [string, ...string[]] => {
   const { isolation, namespacePath, argv } = launch
   if (isolation === 'none')
-    return inNetwork(namespacePath, ['sh', '-c', 'cd "$1" && shift && exec "$@"', 'fairway-init', launch.workingDir, ...argv])
-  const flags =
-    isolation === 'full' ? ['--mount', '--uts', '--propagation', 'slave'] : ['--user', '--map-current-user', '--mount']
+    return inNetwork(namespacePath, ['sh', '-c', PLAIN_SCRIPT, 'fairway-init', launch.workingDir, ...argv])
   const init = ['sh', '-c', initScript(launch), 'fairway-init', ...argv]
-  return inNetwork(namespacePath, ['unshare', ...flags, '--pid', '--mount-proc', '--fork', '--kill-child=KILL', '--', ...init])
+  const separate = ['--pid', '--mount-proc', '--fork', '--kill-child=KILL', '--']
+  if (isolation === 'full')
+    return inNetwork(namespacePath, ['unshare', '--mount', '--uts', '--propagation', 'slave', ...separate, ...init])
+  // Entering a user namespace makes the kernel forget the wish to die with the parent: it is repeated inside. The capabilities
+  // that the namespace brings are needed to make the others, and dropped before the container's process starts.
+  const user = ['unshare', '--user', '--map-current-user', '--keep-caps', '--', 'setpriv', '--pdeathsig', 'KILL', '--'] as const
+  return [...user, 'unshare', '--mount', ...separate, 'setpriv', '--ambient-caps=-all', '--inh-caps=-all', '--', ...init]
 }
+
+/** File descriptor 3 is where the command says that it is about to start (`SpawnOptions.tellsReady`). */
+const PLAIN_SCRIPT = 'cd "$1" && shift && echo >&3 && exec 3>&- && exec "$@"'
 
 const inNetwork = (namespacePath: string | undefined, argv: readonly [string, ...string[]]): readonly [string, ...string[]] =>
   namespacePath === undefined ? argv : ['nsenter', `--net=${namespacePath}`, '--', ...argv]
@@ -37,14 +44,23 @@ const inNetwork = (namespacePath: string | undefined, argv: readonly [string, ..
 /**
  * Process 1 of the container's process namespace: it sets the view up, starts the container's own process and ends with its exit code.
  * The own process is not process 1 itself, so that signals act on it as they do elsewhere (process 1 ignores those that it has no handler for).
- * A shell starts background commands with SIGINT and SIGQUIT ignored; `env` undoes that.
+ * The shell says nothing of its own into the container's log. It starts background commands with SIGINT and SIGQUIT ignored; `env` undoes that.
  */
 const initScript = ({ isolation, hostname, setup, root, workingDir }: Launch): string => {
   const name = isolation === 'full' ? [`echo ${quote(hostname)} > /proc/sys/kernel/hostname`] : []
   const folder = root === undefined ? [`cd ${quote(workingDir)}`] : []
   // The new root may hold no tools at all: what enters it comes from outside.
   const enter = root === undefined ? '' : `unshare --root=${quote(root)} --wd=${quote(workingDir)} -- `
-  return ['set -e', ...name, ...setup, ...folder, `env --default-signal=INT,QUIT -- ${enter}"$@" &`, 'wait $!'].join('\n')
+  return [
+    'set -e',
+    ...name,
+    ...setup,
+    ...folder,
+    `env --default-signal=INT,QUIT -- ${enter}"$@" 3>&- &`,
+    'echo >&3',
+    'exec 3>&- >/dev/null 2>&1',
+    'wait $!',
+  ].join('\n')
 }
 
 /** The command line that runs another command inside a running container whose process 1 is `initPid`. Pure. */

@@ -28,7 +28,7 @@ export interface ContainerProcess {
   readonly stdout: Readable
   readonly stderr: Readable
   readonly exited: Promise<ExitStatus>
-  /** Asks the container's processes to end, with its stop signal. */
+  /** Asks the container to end, with its stop signal. */
   stop(signal: NodeJS.Signals): Promise<void>
   kill(): void
   /** Runs a command beside the container's process, in its namespaces and environment. */
@@ -57,8 +57,12 @@ export const createRuntime = async (options: RuntimeOptions): Promise<Runtime> =
       if (view) await host.files.makeFolder(view.folder)
       const root = view === undefined ? {} : { root: rootOf(view) }
       const launch = { ...rest, ...root, isolation, setup: view === undefined ? [] : rootfsCommands(view) }
-      const child = await host.spawn(launchCommand(launch), { env })
+      const child = await host.spawn(launchCommand(launch), { env, tellsReady: true })
       await journal.add(child.pid)
+      if (!(await child.ready)) {
+        await journal.remove(child.pid)
+        throw new Error(`the container could not be set up: ${await firstBytes(child.stdout, child.stderr)}`)
+      }
       return containerProcess({ child, env, isolation, journal, options })
     },
   }
@@ -66,7 +70,7 @@ export const createRuntime = async (options: RuntimeOptions): Promise<Runtime> =
 
 const chooseIsolation = async (host: Host): Promise<Isolation['kind']> => {
   const { isRoot, processNamespaces, userNamespaces, tools } = await host.capabilities()
-  if (!tools.has('unshare') || !tools.has('nsenter')) return 'none'
+  if (!tools.has('unshare') || !tools.has('nsenter') || !tools.has('setpriv')) return 'none'
   if (isRoot ? !processNamespaces.usable : !userNamespaces.usable) return 'none'
   const kind = isRoot ? 'full' : 'processes'
   return (await works(host, { ...TRIAL, isolation: kind })) ? kind : 'none'
@@ -87,14 +91,18 @@ const chooseViews = async ({ host, dataDir }: RuntimeOptions): Promise<Runtime['
 
 const works = async (host: Host, launch: Launch): Promise<boolean> => {
   try {
-    await host.exec(launchCommand(launch), { timeoutMs: TRIAL_TIMEOUT_MS })
-    return true
+    const child = await host.spawn(launchCommand(launch), { env: { PATH: SYSTEM_PATH }, tellsReady: true })
+    child.stdout.resume()
+    child.stderr.resume()
+    const [ready, status] = await Promise.all([child.ready, child.exited])
+    return ready && status.kind === 'exited' && status.code === 0
   } catch {
     return false
   }
 }
 
-const TRIAL_TIMEOUT_MS = 5000
+/** What containers get as PATH unless they say otherwise. */
+export const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 interface Parts {
   readonly child: SpawnedProcess
@@ -118,12 +126,20 @@ const containerProcess = (parts: Parts): ContainerProcess => {
     stderr: child.stderr,
     exited,
     async stop(signal) {
-      // `unshare` holds back only SIGTERM and SIGINT while its child lives; others would end it and kill the container at once.
-      if (isolation === 'none' || signal === 'SIGTERM' || signal === 'SIGINT') child.signal(signal)
-      else for (const pid of await ownProcesses(child.pid)) process.kill(pid, signal)
+      // As a container runtime does, only the container's own process is asked; what it started goes with it.
+      if (isolation === 'none') child.signal(signal)
+      else for (const pid of await ownProcesses(child.pid)) signalProcess(pid, signal)
     },
     kill: () => void child.signal('SIGKILL'),
     run: (command, runOptions) => runInside(parts, command, runOptions),
+  }
+}
+
+const signalProcess = (pid: number, signal: NodeJS.Signals): void => {
+  try {
+    process.kill(pid, signal)
+  } catch {
+    // Ended meanwhile.
   }
 }
 
@@ -143,9 +159,9 @@ const runInside = async (
   const [first, ...rest] = command
   if (first === undefined) return { ok: false, output: 'no command' }
   const { child, env, isolation } = parts
-  const init = isolation === 'none' ? undefined : (await ownProcesses(child.pid))[0]
-  if (isolation !== 'none' && init === undefined) return { ok: false, output: 'container is not running' }
-  const argv: readonly [string, ...string[]] = init === undefined ? [first, ...rest] : enterCommand(init, command, isolation)
+  const own = isolation === 'none' ? undefined : (await ownProcesses(child.pid))[0]
+  if (isolation !== 'none' && own === undefined) return { ok: false, output: 'container is not running' }
+  const argv: readonly [string, ...string[]] = own === undefined ? [first, ...rest] : enterCommand(own, command, isolation)
   try {
     const helper = await parts.options.host.spawn(argv, { env })
     const kill = (): void => void helper.signal('SIGKILL')

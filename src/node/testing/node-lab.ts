@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { configMapKind, type Pod, podKind, scheme, secretKind, serviceKind } from '../../api/index.ts'
 import { applyPatch } from '../../apiserver/patch/index.ts'
-import { createLogger, realClock, silentLogger } from '../../base/index.ts'
+import { type Clock, createLogger, realClock, silentLogger } from '../../base/index.ts'
 import { type Client, createEventRecorder } from '../../client/index.ts'
 import { createPortClient } from '../../client/port-client.ts'
 import { type FakeApi, fakeApi } from '../../client/testing/index.ts'
@@ -15,7 +15,7 @@ import { createCatalogue } from '../catalogue.ts'
 import { createLoopbackNetwork } from '../network/loopback.ts'
 import { createNetnsNetwork } from '../network/netns.ts'
 import type { PodNetwork } from '../network/pod-network.ts'
-import { createNode, type PodLogs } from '../node.ts'
+import { createNode, type PodLogRequest, type PodLogs } from '../node.ts'
 
 /** A node with real processes and a real network over an evaluating API fake. */
 export interface NodeLab {
@@ -30,6 +30,8 @@ export interface NodeLab {
   whenReady(name: string): Promise<Pod>
   whenGone(name: string): Promise<void>
   readLog(name: string, options?: Partial<Parameters<PodLogs['read']>[0]>): Promise<string>
+  /** Resolves when a line of the log is this. */
+  whenLogged(name: string, line: string): Promise<void>
   events(name: string): readonly string[]
   /** Stops the node; the API and the data folder stay. */
   stop(): Promise<void>
@@ -45,13 +47,16 @@ export interface NodeLabOptions {
   readonly api?: FakeApi
   readonly dataDir?: string
   readonly catalogueFile?: string
+  readonly clock?: Clock
+  /** Made for the kind when left out. */
+  readonly network?: PodNetwork
 }
 
 export const startNodeLab = async (options: NodeLabOptions): Promise<NodeLab> => {
   const api = options.api ?? fakeApi()
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'fairway-node-')))
   const host = realHost()
-  const network = createNetwork(options.kind, dataDir)
+  const network = options.network ?? createNetwork(options.kind, dataDir)
   const stop = new AbortController()
   const client = strategicClient(api)
   const informer = { client, clock: realClock, log: silentLogger }
@@ -72,7 +77,7 @@ export const startNodeLab = async (options: NodeLabOptions): Promise<NodeLab> =>
     nodeName: NODE,
     dataDir,
     catalogue: createCatalogue(options.catalogueFile === undefined ? {} : { file: options.catalogueFile }),
-    clock: realClock,
+    clock: options.clock ?? realClock,
     log: process.env['FAIRWAY_TEST_LOG'] ? createLogger({ level: 'debug' }) : silentLogger,
     recorder,
     dns: { address: network.nodeAddress, port: 53, domain: 'cluster.local' },
@@ -95,12 +100,10 @@ export const startNodeLab = async (options: NodeLabOptions): Promise<NodeLab> =>
     },
     whenReady: (name) => lab.when(name, isReady),
     whenGone: (name) => until(pods, () => podOf(name) === undefined),
-    async readLog(name, request = {}) {
-      const chunks: Uint8Array[] = []
-      const defaults = { namespace: 'default', name, container: 'main', follow: false, previous: false, timestamps: false }
-      for await (const chunk of await node.read({ ...defaults, signal: new AbortController().signal, ...request }))
-        chunks.push(chunk)
-      return Buffer.concat(chunks).toString('utf8')
+    readLog: (name, request = {}) => readWhole(node, { ...LOG_REQUEST, name, ...request }),
+    async whenLogged(name, line) {
+      await lab.when(name, (object) => object.status?.containerStatuses?.[0]?.state?.running !== undefined)
+      await followTo(node, { ...LOG_REQUEST, name, follow: true }, line)
     },
     events: (name) => eventsOf(api, name),
     async stop() {
@@ -124,6 +127,30 @@ const createNetwork = (kind: PodNetwork['kind'], dataDir: string): PodNetwork =>
   if (kind === 'loopback') return createLoopbackNetwork({ podCIDR: `127.90.${slot}.0/24`, nodeAddress: `127.90.${slot}.1` })
   const exec = realHost().exec
   return createNetnsNetwork({ exec, tag: instanceTag(dataDir), podCIDR: `10.251.${slot}.0/24`, nodeAddress: `10.251.${slot}.1` })
+}
+
+const LOG_REQUEST = {
+  namespace: 'default',
+  container: 'main',
+  follow: false,
+  previous: false,
+  timestamps: false,
+  signal: new AbortController().signal,
+}
+
+const readWhole = async (logs: PodLogs, request: PodLogRequest): Promise<string> => {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of await logs.read(request)) chunks.push(chunk)
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+const followTo = async (logs: PodLogs, request: PodLogRequest, line: string): Promise<void> => {
+  let text = ''
+  for await (const chunk of await logs.read(request)) {
+    text += Buffer.from(chunk).toString('utf8')
+    if (text.split('\n').includes(line)) return
+  }
+  throw new Error(`the log of ${request.name} ended without ${line}: ${text}`)
 }
 
 const eventsOf = (api: FakeApi, name: string): readonly string[] =>
