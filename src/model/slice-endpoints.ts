@@ -127,9 +127,9 @@ const prefer = (a: SliceEndpoint, b: SliceEndpoint): number =>
 
 const flag = (value: boolean): number => (value ? 1 : 0)
 
-export const compareText = (a: string, b: string): number => (a === b ? 0 : a < b ? -1 : 1)
+const compareText = (a: string, b: string): number => (a === b ? 0 : a < b ? -1 : 1)
 
-export const byAddressAndPort = (a: Target, b: Target): number => compareText(a.address, b.address) || a.port - b.port
+const byAddressAndPort = (a: Target, b: Target): number => compareText(a.address, b.address) || a.port - b.port
 
 const sortedIgnored = (ignored: readonly IgnoredEndpoint[]): readonly IgnoredEndpoint[] =>
   [...ignored].sort(

@@ -1,7 +1,7 @@
 import type { Forwarding } from '../model/index.ts'
 
 /** A frontend that a Service asks for and another one has. */
-export interface LostFrontend {
+interface LostFrontend {
   readonly frontend: string
   /** Key of the Forwarding that has it. */
   readonly holder: string

@@ -9,7 +9,7 @@ export interface ServiceHealthServers {
   close(): Promise<void>
 }
 
-export interface HealthProblem {
+interface HealthProblem {
   readonly namespace: string
   readonly name: string
   readonly message: string

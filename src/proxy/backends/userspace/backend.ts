@@ -78,6 +78,7 @@ const createState = (options: UserspaceBackendOptions): Userspace => {
       udp: createUdpForwarder({ ...options.udp, clock }),
       localAddresses: options.localAddresses,
       ensured: new Set(),
+      bound: new Set(),
       classify: () => state.classify,
       report: (status) => state.report(status),
       isWanted: (protocol, address, port) => listeners.has(listenerId(protocol, address, port)),

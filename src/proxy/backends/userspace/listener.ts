@@ -3,7 +3,7 @@ import type { Client, Target, TcpForwarder, UdpForwarder } from '../../../l4/ind
 import type { SourceClass } from '../../../model/index.ts'
 import type { FrontendStatus } from '../../backend.ts'
 import { choose, type PortState } from './choose.ts'
-import type { DesiredListener } from './desired-listeners.ts'
+import { type DesiredListener, listenerId } from './desired-listeners.ts'
 import type { LocalAddresses } from './local-addresses.ts'
 
 export interface ListenerContext {
@@ -15,7 +15,9 @@ export interface ListenerContext {
   readonly ensured: Set<string>
   readonly classify: () => (source: string, reached: string) => SourceClass
   readonly report: (status: FrontendStatus) => void
-  /** Whether another frontend needs this socket: then it is no substitute. */
+  /** Sockets that are open, by {@link listenerId} of where they really listen. */
+  readonly bound: Set<string>
+  /** Whether a frontend needs this socket: then it is no substitute for another. */
   readonly isWanted: (protocol: string, address: string, port: number) => boolean
 }
 
@@ -132,14 +134,36 @@ const openSubstitute = async (context: ListenerContext, listener: Listener, refu
   throw refusal
 }
 
-const bind = (context: ListenerContext, listener: Listener, port: number): Promise<Socket> => {
+const bind = async (context: ListenerContext, listener: Listener, port: number): Promise<Socket> => {
   const { protocol, address } = listener.desired.ref
   const pick = (client: Client, tried: readonly Target[] = []): Target | undefined => {
     const source = context.classify()(client.address, client.localAddress)
-    return choose(listener.state, { frontend: listener.desired.frontend, client, source, tried })
+    const unusable = [...tried]
+    for (;;) {
+      const target = choose(listener.state, { frontend: listener.desired.frontend, client, source, tried: unusable })
+      if (target === undefined || !isOwn(context, protocol, target)) return target
+      unusable.push(target)
+    }
   }
-  return (protocol === 'UDP' ? context.udp : context.tcp).listen({ address, port, choose: pick })
+  const socket: Socket = await (protocol === 'UDP' ? context.udp : context.tcp).listen({ address, port, choose: pick })
+  const id = listenerId(protocol, address, socket.port)
+  context.bound.add(id)
+  return {
+    port: socket.port,
+    ...('endFlows' in socket ? { endFlows: socket.endFlows } : {}),
+    close: () => {
+      context.bound.delete(id)
+      return socket.close()
+    },
+  }
 }
+
+/**
+ * An endpoint that is a frontend of this proxy would be forwarded again, for ever if it is its own. In kernel modes such a packet is not
+ * translated twice and finds nobody, so here nobody is reached either.
+ */
+const isOwn = ({ bound, isWanted }: ListenerContext, protocol: string, { address, port }: Target): boolean =>
+  isWanted(protocol, address, port) || bound.has(listenerId(protocol, address, port))
 
 const failure = ({ ref }: DesiredListener, error: unknown, isPrivileged: boolean): FrontendStatus => {
   const code = errorCode(error) ?? 'UNKNOWN'

@@ -1,3 +1,4 @@
+import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
@@ -166,6 +167,79 @@ describe('addresses', () => {
     const localAddresses = { ensure: async () => {}, release: async (cidr: string) => void calls.push(cidr) }
     await createUserspaceBackend({ serviceCIDRs: ['10.96.0.0/16', 'fd00:96::/112'], localAddresses }).cleanup()
     expect(calls).toEqual(['10.96.0.0/16', 'fd00:96::/112'])
+  })
+})
+
+describe('an endpoint that is a frontend itself', () => {
+  it.each([
+    ['of its own Service', [web(24_007, { pods: [HOST] })]],
+    [
+      'of each other',
+      [web(24_007, { pods: ['127.69.0.4'] }), web(24_007, { name: 'api', clusterIP: '127.69.0.4', pods: [HOST] })],
+    ],
+  ])('%s is not forwarded in circles but refused', async (_title, forwardings) => {
+    const made = loopbackWorld()
+    const { backend } = await started()
+    const loops = forwardings.map((forwarding) => ({
+      ...forwarding,
+      ports: forwarding.ports.map((each) => ({ ...each, cluster: each.cluster.map((target) => ({ ...target, port: 24_007 })) })),
+    }))
+    await carry(backend, loops)
+    expect(await reach(made, HOST, 24_007)).toBe('refused')
+  })
+
+  it('leaves the other endpoints of the Service in use', async () => {
+    const made = await world()
+    const { backend } = await started()
+    const forwarding = web(24_008)
+    const mixed = {
+      ...forwarding,
+      ports: forwarding.ports.map((each) => ({ ...each, cluster: [{ address: HOST, port: 24_008 }, ...each.cluster] })),
+    }
+    await carry(backend, [mixed])
+    for (let round = 0; round < 4; round++) expect(await reach(made, HOST, 24_008)).toBe('reached')
+  })
+})
+
+describe('IPv6', () => {
+  it('carries TCP and UDP', async () => {
+    const tcp = createServer((socket) => socket.on('error', () => {}).end('six')).listen(18_086, '::1')
+    await once(tcp, 'listening')
+    cleanups.push(() => new Promise((resolve) => tcp.close(resolve)))
+    const udp = createSocket('udp6')
+    udp.on('message', (_datagram, { address, port: from }) => udp.send('six', from, address))
+    udp.bind(18_086, '::1')
+    await once(udp, 'listening')
+    cleanups.push(() => new Promise<void>((resolve) => udp.close(() => resolve())))
+    const meaning = serviceForwarding(
+      {
+        service: service('six', {
+          clusterIP: '::1',
+          clusterIPs: ['::1'],
+          ports: [port(24_009), port(24_009, { name: 'u', protocol: 'UDP' })],
+        }),
+        slices: [
+          slice('six', [endpoint('::1')], {
+            addressType: 'IPv6',
+            ports: [
+              { name: '', port: 18_086, protocol: 'TCP' },
+              { name: 'u', port: 18_086, protocol: 'UDP' },
+            ],
+          }),
+        ],
+        node,
+      },
+      'IPv6',
+    )
+    if (meaning.kind !== 'forwarding') throw new Error(meaning.reason)
+    const { backend } = await started()
+    await carry(backend, [meaning.forwarding])
+    expect(String((await once(connect(24_009, '::1'), 'data'))[0])).toBe('six')
+    const client = createSocket('udp6')
+    cleanups.push(() => new Promise<void>((resolve) => client.close(() => resolve())))
+    const answer = once(client, 'message')
+    client.send('x', 24_009, '::1')
+    expect(String((await answer)[0])).toBe('six')
   })
 })
 
