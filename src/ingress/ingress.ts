@@ -1,7 +1,7 @@
 import type { Ingress } from '../api/index.ts'
 import { type Clock, type Component, errorMessage, type Logger, type Running, realClock } from '../base/index.ts'
 import type { Client, EventRecorder } from '../client/index.ts'
-import type { Engine, RouteTable } from '../l7/index.ts'
+import type { Engine, RouteTable, TableDelta } from '../l7/index.ts'
 import { type Batch, runController } from './controller.ts'
 import { type Explanation, explainUrl } from './explain.ts'
 import { type ClassConfig, CONTROLLER_NAME, keyOf, type RouteProblem, Routes, selectClass } from './routes/index.ts'
@@ -61,6 +61,8 @@ class IngressSync {
   /** Ingresses whose status is ours to keep. */
   readonly #claimed = new Set<string>()
 
+  readonly #unsent: TableDelta[] = []
+
   constructor(options: IngressOptions) {
     this.#options = options
     const { ingresses, ingressClasses, services, slices, secrets } = options
@@ -101,7 +103,12 @@ class IngressSync {
     for (const key of batch.secrets) this.routes.secretChanged(key)
     const { delta, problems } = this.routes.compile(routeSources(this.#informers, clock.now()))
     for (const problem of problems) this.#tell(problem)
-    if (delta !== undefined) await engine.update(delta)
+    if (delta !== undefined) this.#unsent.push(delta)
+    // A change that the engine did not take goes before the next one.
+    for (let next = this.#unsent[0]; next !== undefined; next = this.#unsent[0]) {
+      await engine.update(next)
+      this.#unsent.shift()
+    }
     await this.#writeStatuses(touched)
     log.debug('ingress synced', {
       ingresses: touched.length,
@@ -155,14 +162,16 @@ class IngressSync {
   async #clearAll(): Promise<void> {
     const { client, log, clock = realClock, clearStatusOnStop = true } = this.#options
     if (!clearStatusOnStop || this.#claimed.size === 0) return
-    const late = new Promise<void>((resolve) => {
-      clock.setTimer(resolve, CLEAR_TIMEOUT_MS)
+    const cleared = inParallel([...this.#claimed].map((key) => () => writeStatus(client, key, []))).catch((error: unknown) =>
+      log.debug('status could not be cleared', { error: errorMessage(error) }),
+    )
+    await new Promise<void>((resolve) => {
+      const timer = clock.setTimer(resolve, CLEAR_TIMEOUT_MS)
+      void cleared.then(() => {
+        timer.cancel()
+        resolve()
+      })
     })
-    const writes = [...this.#claimed].map((key) => () => writeStatus(client, key, []))
-    await Promise.race([
-      late,
-      inParallel(writes).catch((error: unknown) => log.debug('status could not be cleared', { error: errorMessage(error) })),
-    ])
   }
 }
 

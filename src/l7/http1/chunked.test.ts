@@ -13,7 +13,11 @@ const decode = (text: string, cuts: readonly number[] = []): Decoded => {
   const bytes = Buffer.from(text, 'latin1')
   const decoder = new ChunkedDecoder()
   let body = ''
-  const sink = { bodyBytes: (piece: Buffer, from: number, to: number) => void (body += piece.toString('latin1', from, to)) }
+  const sink = {
+    bodyBytes: (piece: Buffer, from: number, to: number) => {
+      body += piece.toString('latin1', from, to)
+    },
+  }
   let at = 0
   for (const to of [...cuts.filter((cut) => cut < bytes.length).sort((a, b) => a - b), bytes.length]) {
     if (to < at) continue

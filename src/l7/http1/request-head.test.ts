@@ -194,13 +194,13 @@ describe('the same bytes in any segments', () => {
     'A: b',
     ' fold',
     'A : b',
-    'X-Long: ' + 'x'.repeat(150),
+    `X-Long: ${'x'.repeat(150)}`,
     '',
     '\0',
     'Expect: 100-continue',
   )
   const anyHead = fc.oneof(
-    fc.array(fc.tuple(line, lineEnd), { maxLength: 10 }).map((lines) => lines.flat().join('') + '\r\n\r\n'),
+    fc.array(fc.tuple(line, lineEnd), { maxLength: 10 }).map((lines) => `${lines.flat().join('')}\r\n\r\n`),
     fc.string({ unit: fc.constantFrom('G', 'E', 'T', ' ', '/', ':', '\r', '\n', '\0', 'a', '1'), maxLength: 80 }),
   )
 

@@ -1,0 +1,244 @@
+import { setMaxListeners } from 'node:events'
+import { afterEach, describe, expect, it } from 'vitest'
+import {
+  endpointSliceKind,
+  type Ingress,
+  type IngressClass,
+  ingressClassKind,
+  ingressKind,
+  secretKind,
+  serviceKind,
+} from '../api/index.ts'
+import { endpointSlice, ingress, service } from '../api/testing/index.ts'
+import { type Running, realClock, silentLogger } from '../base/index.ts'
+import type { EventText } from '../client/index.ts'
+import { fakeApi } from '../client/testing/index.ts'
+import { createInformer } from '../informers/index.ts'
+import { until } from '../informers/testing/index.ts'
+import { LiveTable, type TableDelta } from '../l7/index.ts'
+import { sliceIndexes } from '../model/index.ts'
+import { createIngress, type IngressController } from './index.ts'
+
+const ADDRESS = { ip: '192.0.2.80' }
+const fairway: IngressClass = {
+  apiVersion: 'networking.k8s.io/v1',
+  kind: 'IngressClass',
+  metadata: { name: 'fairway' },
+  spec: { controller: 'fairway.dev/ingress' },
+}
+const web = service('web').port(80, 'http').build()
+const slice = (...addresses: readonly string[]) =>
+  endpointSlice('web')
+    .port(8080, 'http')
+    .endpoints(...addresses)
+    .build()
+const shop = (name = 'shop') => ingress(name).className('fairway').host(`${name}.io`, { '/': 'web:80' }).build()
+
+const stops: (() => Promise<void>)[] = []
+afterEach(async () => {
+  for (const stop of stops.splice(0)) await stop()
+})
+
+interface Started {
+  readonly api: ReturnType<typeof fakeApi>
+  readonly controller: IngressController
+  readonly engine: LiveTable
+  readonly deltas: TableDelta[]
+  readonly events: (EventText & { readonly about: string })[]
+  /** Resolves when the engine or the API looks as wanted. */
+  eventually(holds: () => boolean): Promise<void>
+  stop(): Promise<void>
+}
+
+/** The controller between a small API server and a table. */
+const start = async (
+  objects: (api: ReturnType<typeof fakeApi>) => void,
+  options: { readonly failures?: number } = {},
+): Promise<Started> => {
+  const api = fakeApi()
+  objects(api)
+  const abort = new AbortController()
+  setMaxListeners(0, abort.signal)
+  const deps = { client: api.client, clock: realClock, log: silentLogger }
+  const ingresses = createInformer({ ...deps, kind: ingressKind })
+  const informers = {
+    ingresses,
+    ingressClasses: createInformer({ ...deps, kind: ingressClassKind }),
+    services: createInformer({ ...deps, kind: serviceKind }),
+    slices: createInformer({ ...deps, kind: endpointSliceKind, indexes: sliceIndexes }),
+    secrets: createInformer({ ...deps, kind: secretKind }),
+  }
+  const engine = new LiveTable()
+  const deltas: TableDelta[] = []
+  const events: Started['events'] = []
+  let failures = options.failures ?? 0
+  let look = (): void => {}
+  const controller = createIngress({
+    ...informers,
+    client: api.client,
+    engine: {
+      update: async (delta) => {
+        if (failures-- > 0) throw new Error('the engine has a bad day')
+        deltas.push(delta)
+        engine.apply(delta)
+        look()
+      },
+    },
+    statusAddress: ADDRESS,
+    recorder: {
+      event: (object, what) => {
+        events.push({ ...what, about: object.metadata.name })
+        look()
+      },
+    },
+    log: silentLogger,
+  })
+  const running: Running[] = await Promise.all(Object.values(informers).map((informer) => informer.start(abort.signal)))
+  running.push(await controller.start(abort.signal))
+  const stop = async (): Promise<void> => {
+    abort.abort()
+    await Promise.all(running.map(({ stopped }) => stopped))
+  }
+  stops.push(stop)
+  const eventually = (holds: () => boolean): Promise<void> =>
+    new Promise((resolve) => {
+      look = () => {
+        if (holds()) resolve()
+      }
+      look()
+      void until(ingresses, holds).then(resolve)
+    })
+  return { api, controller, engine, deltas, events, eventually, stop }
+}
+
+const statusOf = (api: Started['api'], name: string): unknown =>
+  api.objects<Ingress>(ingressKind).find(({ metadata }) => metadata.name === name)?.status?.loadBalancer?.ingress
+
+const basics = (api: Started['api']): void => {
+  api.put(ingressClassKind, fairway)
+  api.put(serviceKind, web)
+  api.put(endpointSliceKind, slice('10.0.0.1'))
+  api.put(ingressKind, shop())
+}
+
+describe('the Ingress controller', () => {
+  it('has given the engine the whole table when it is started', async () => {
+    const { engine, deltas } = await start(basics)
+    expect(engine.hosts.get('shop.io')?.paths).toHaveLength(1)
+    expect(engine.backends.get('default/web/80')?.endpoints).toEqual([{ address: '10.0.0.1', port: 8080 }])
+    expect(deltas).toHaveLength(1)
+  })
+
+  it('sends one backend when one endpoint changes', async () => {
+    const { api, engine, deltas, eventually } = await start(basics)
+    api.put(endpointSliceKind, slice('10.0.0.1', '10.0.0.2'))
+    await eventually(() => engine.backends.get('default/web/80')?.endpoints.length === 2)
+    const last = deltas.at(-1)
+    expect([last?.backends?.size, last?.hosts?.size, last?.tlsHosts?.size]).toEqual([1, 0, 0])
+  })
+
+  it('writes the address into the status of its Ingresses and of no others', async () => {
+    const { api, eventually } = await start((fake) => {
+      basics(fake)
+      fake.put(ingressKind, ingress('foreign').className('other').host('f.io', { '/': 'web:80' }).build())
+    })
+    await eventually(() => statusOf(api, 'shop') !== undefined)
+    expect(statusOf(api, 'shop')).toEqual([ADDRESS])
+    expect(statusOf(api, 'foreign')).toBeUndefined()
+  })
+
+  it('lets go of an Ingress that changes its class: routes and address', async () => {
+    const { api, engine, eventually } = await start(basics)
+    await eventually(() => statusOf(api, 'shop') !== undefined)
+    const present = await api.client.get(ingressKind, { namespace: 'default', name: 'shop' })
+    await api.client.update(ingressKind, { ...present, spec: { ...present.spec, ingressClassName: 'other' } })
+    await eventually(() => statusOf(api, 'shop') === undefined)
+    expect(engine.hosts.size).toBe(0)
+    expect(engine.backends.has('default/web/80')).toBe(false)
+  })
+
+  it('takes over Ingresses when their class appears', async () => {
+    const { api, engine, eventually } = await start((fake) => fake.put(ingressKind, shop()))
+    expect(engine.hosts.size).toBe(0)
+    api.put(ingressClassKind, fairway)
+    await eventually(() => engine.hosts.has('shop.io'))
+  })
+
+  it('tells the user what does not work, on the Ingress', async () => {
+    const { events, eventually } = await start((api) => {
+      basics(api)
+      api.put(ingressKind, ingress('broken').className('fairway').host('b.io', { '/': 'gone:80' }).tls('none', 'b.io').build())
+    })
+    await eventually(() => events.length === 2)
+    expect(events.map(({ about, type, reason }) => `${about} ${type} ${reason}`).sort()).toEqual([
+      'broken Warning SecretNotFound',
+      'broken Warning ServiceNotFound',
+    ])
+  })
+
+  it('serves a Service that appears later', async () => {
+    const { api, engine, eventually } = await start((fake) => {
+      fake.put(ingressClassKind, fairway)
+      fake.put(ingressKind, shop())
+    })
+    expect(engine.backends.get('default/web/80')).toEqual({ endpoints: [], unavailable: 'service-not-found' })
+    api.put(serviceKind, web)
+    api.put(endpointSliceKind, slice('10.0.0.1'))
+    await eventually(() => engine.backends.get('default/web/80')?.endpoints.length === 1)
+  })
+
+  it('tries again what the engine did not take', async () => {
+    const { engine, eventually } = await start(basics, { failures: 1 })
+    await eventually(() => engine.hosts.has('shop.io'))
+    expect(engine.backends.get('default/web/80')?.endpoints).toHaveLength(1)
+  })
+
+  it('takes its address out of the status when it stops', async () => {
+    const { api, eventually, stop } = await start(basics)
+    await eventually(() => statusOf(api, 'shop') !== undefined)
+    await stop()
+    expect(statusOf(api, 'shop')).toBeUndefined()
+  })
+})
+
+describe('explain', () => {
+  it('names the rule, the Service, the endpoints, and what lost and why', async () => {
+    const { controller } = await start((api) => {
+      basics(api)
+      api.put(ingressKind, ingress('long').className('fairway').host('shop.io', { '/api': 'web:80', '/other': 'web:80' }).build())
+      api.put(
+        ingressKind,
+        ingress('late').created('2026-02-01T00:00:00Z').className('fairway').host('shop.io', { '/api': 'web:80' }).build(),
+      )
+      api.put(ingressKind, ingress('wild').className('fairway').host('*.io', { '/': 'web:80' }).build())
+      api.put(ingressKind, ingress('foreign').className('other').host('shop.io', { '/api/x': 'web:80' }).build())
+    })
+    const explanation = controller.explain('http://shop.io/x/../api/y?q')
+    expect(explanation).toMatchObject({
+      host: 'shop.io',
+      path: '/api/y',
+      chosen: { host: 'shop.io', match: 'prefix', path: '/api', ingress: 'default/long', service: 'default/web' },
+      backend: { endpoints: [{ address: '10.0.0.1', port: 8080 }] },
+      answer: undefined,
+    })
+    expect(explanation?.lost.map(({ ingress: name, path, why }) => `${name} ${path} ${why}`).sort()).toEqual([
+      'default/foreign  there is no IngressClass "other"',
+      'default/late /api Ingress default/long is older or has it first',
+      'default/long /other the path does not match',
+      'default/shop / a longer path, or an exact one of the same length, matches',
+      'default/wild / a more specific host has rules',
+    ])
+  })
+
+  it.each([
+    ['http://nowhere.example/', { status: 404, reason: 'no-route' }],
+    ['shop.io/gone', { status: 503, reason: 'service-not-found' }],
+  ])('says what the engine answers to %s', async (url, answer) => {
+    const { controller } = await start((api) => {
+      basics(api)
+      api.put(ingressKind, ingress('b').className('fairway').host('shop.io', { '/gone': 'gone:80' }).build())
+    })
+    expect(controller.explain(url)?.answer).toEqual(answer)
+    expect(controller.explain('http://bad host/')).toBeUndefined()
+  })
+})
