@@ -16,7 +16,7 @@ export interface StoreHarness {
   open(options: StoreTestOptions): Promise<Store>
 }
 
-export interface StoreTestOptions {
+interface StoreTestOptions {
   readonly clock: PausedClock
   readonly maxRevisions: number
   readonly maxAgeMs: number

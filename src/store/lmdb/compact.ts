@@ -24,7 +24,7 @@ export interface Compactor {
   stop(): void
 }
 
-export interface CompactionSlice {
+interface CompactionSlice {
   /** Called inside the write batch. */
   remove(): void
   /** Called when the batch is on disk. */

@@ -75,56 +75,69 @@ const presentEntries = (tables: Tables, window: Window, { limit, snapshot }: Rea
   return entries
 }
 
-/** Merges the present entries that are old enough with the overwritten ones that were alive at `revision`, in key order. */
-const pastEntries = (tables: Tables, window: Window, options: ReadOptions & { readonly revision: Revision }): Entry[] => {
-  const { limit, snapshot, revision } = options
-  if (isEmpty(window)) return []
-  const present = aliveInPresent(tables, window, options)
-  const past = aliveInPast(tables, window, { snapshot, revision })
+type At = { readonly snapshot: Snapshot; readonly revision: Revision }
+
+/**
+ * Present entries that are old enough and overwritten ones that were alive at `revision`, in key order. Goes chunk by chunk of present keys, so that
+ * the cost follows the page and not the history.
+ */
+const pastEntries = (tables: Tables, window: Window, options: ReadOptions & At): Entry[] => {
+  const { limit } = options
   const entries: Entry[] = []
-  try {
-    let a = present.next()
-    let b = past.next()
-    while (entries.length < limit && !(a.done && b.done)) {
-      const takePresent = b.done || (!a.done && compareKeys(a.value.key, b.value.key) < 0)
-      if (takePresent && !a.done) {
-        entries.push(a.value)
-        a = present.next()
-      } else if (!b.done) {
-        entries.push(b.value)
-        b = past.next()
-      }
-    }
-  } finally {
-    present.return(undefined)
-    past.return(undefined)
+  let rest = window
+  while (entries.length < limit && !isEmpty(rest)) {
+    const { alive, lastKey } = aliveInPresent(tables, rest, options)
+    const next = lastKey === undefined ? undefined : after(lastKey)
+    entries.push(...merged(alive, aliveInPast(tables, { start: rest.start, end: next ?? rest.end }, options)))
+    if (next === undefined) break
+    rest = { start: next, end: rest.end }
   }
-  return entries
+  return Number.isFinite(limit) ? entries.slice(0, limit) : entries
+}
+
+const CHUNK = 512
+
+/** The next present entries that were there at `revision`; `lastKey` is where the chunk ends, undefined at the end of the window. */
+const aliveInPresent = (
+  tables: Tables,
+  window: Window,
+  { snapshot, revision, limit }: ReadOptions & At,
+): { readonly alive: readonly Entry[]; readonly lastKey: string | undefined } => {
+  const alive: Entry[] = []
+  const chunk = Math.min(limit, CHUNK)
+  let count = 0
+  let lastKey: string | undefined
+  for (const { key, value } of tables.current.getRange({ ...window, limit: chunk, transaction: snapshot })) {
+    count++
+    lastKey = key.toString('utf8')
+    const entry = decodeCurrent(lastKey, value)
+    if (entry.modRevision <= revision) alive.push(entry)
+  }
+  return { alive, lastKey: count < chunk ? undefined : lastKey }
+}
+
+const aliveInPast = (tables: Tables, window: Window, { snapshot, revision }: At): readonly Entry[] => {
+  const alive: Entry[] = []
+  for (const { key, value } of tables.versions.getRange({ ...pastWindow(window), transaction: snapshot })) {
+    const { entry, endRevision } = decodeVersion(key, value)
+    if (entry.modRevision <= revision && revision < endRevision) alive.push(entry)
+  }
+  return alive
+}
+
+/** Two lists in key order as one; no key is in both. */
+const merged = (a: readonly Entry[], b: readonly Entry[]): readonly Entry[] => {
+  if (b.length === 0) return a
+  return [...a, ...b].sort((x, y) => compareKeys(x.key, y.key))
 }
 
 const compareKeys = (a: string, b: string): number => Buffer.compare(Buffer.from(a, 'utf8'), Buffer.from(b, 'utf8'))
 
-type At = { readonly snapshot: Snapshot; readonly revision: Revision }
+/** Version keys are `key 0 revision`: starting or ending after a key must pass its versions, too. */
+const pastWindow = ({ start, end }: Window): Window => ({ start: afterVersions(start), end: afterVersions(end) })
 
-function* aliveInPresent(tables: Tables, window: Window, { snapshot, revision }: At): Generator<Entry, void, undefined> {
-  for (const { key, value } of tables.current.getRange({ ...window, transaction: snapshot })) {
-    const entry = decodeCurrent(key.toString('utf8'), value)
-    if (entry.modRevision <= revision) yield entry
-  }
-}
-
-function* aliveInPast(tables: Tables, window: Window, { snapshot, revision }: At): Generator<Entry, void, undefined> {
-  for (const { key, value } of tables.versions.getRange({ ...pastWindow(window), transaction: snapshot })) {
-    const { entry, endRevision } = decodeVersion(key, value)
-    if (entry.modRevision <= revision && revision < endRevision) yield entry
-  }
-}
-
-/** Version keys are `key 0 revision`: starting after a key must also pass its versions. */
-const pastWindow = ({ start, end }: Window): Window => {
-  const isAfter = start !== undefined && start.at(-1) === 0
-  return { start: isAfter ? Buffer.concat([start.subarray(0, -1), Buffer.of(1)]) : start, end }
-}
+const afterVersions = (bound: Buffer | undefined): Buffer | undefined =>
+  bound !== undefined && bound.at(-1) === 0 ? Buffer.concat([bound.subarray(0, -1), Buffer.of(1)]) : bound
 
 const countPresent = (tables: Tables, window: Window, snapshot: Snapshot): number =>
   isEmpty(window) ? 0 : tables.current.getKeysCount({ ...window, transaction: snapshot })

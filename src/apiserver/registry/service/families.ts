@@ -2,7 +2,7 @@ import type { Problem, ServiceSpec } from '../../../api/index.ts'
 import { type IPFamily, parseAddress } from '../../../ip/index.ts'
 
 /** The families of a Service in the order of its addresses. */
-export interface Families {
+interface Families {
   readonly ipFamilyPolicy: NonNullable<ServiceSpec['ipFamilyPolicy']>
   readonly ipFamilies: readonly IPFamily[]
 }
