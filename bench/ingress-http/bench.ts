@@ -3,7 +3,16 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Result } from '../result.ts'
-import { HOST, type ProxyProcess, requirePrograms, startBackend, startFairway, startHAProxy, startNginxProxy } from './proxies.ts'
+import {
+  HOST,
+  PROGRAMS,
+  type ProxyProcess,
+  requirePrograms,
+  startBackend,
+  startFairway,
+  startHAProxy,
+  startNginxProxy,
+} from './proxies.ts'
 
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 5)
 const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 3)
@@ -29,7 +38,7 @@ interface Measure {
 
 /** Fairway's engine against nginx and HAProxy: one worker each, the same backend, rounds taken in turn, medians. */
 export const run = async (): Promise<readonly Result[]> => {
-  requirePrograms('nginx', 'haproxy', 'wrk')
+  requirePrograms()
   const folder = mkdtempSync(join(tmpdir(), 'fairway-bench-'))
   const running: ProxyProcess[] = []
   const keep = async (starting: Promise<ProxyProcess>): Promise<ProxyProcess> => {
@@ -87,7 +96,7 @@ const measure = (proxy: ProxyProcess, load: Load, seconds: number): Measure => {
   const before = processorSeconds(proxy.pid)
   const url = `http://127.0.0.1:${proxy.port}${load.path}`
   const args = ['-t1', `-c${load.connections}`, `-d${seconds}s`, '--latency', '-H', `Host: ${HOST}`, url]
-  const { stdout, stderr } = spawnSync('wrk', args, { encoding: 'utf8' })
+  const { stdout, stderr } = spawnSync(PROGRAMS.wrk, args, { encoding: 'utf8' })
   const used = processorSeconds(proxy.pid) - before
   const requests = Number(/(\d+) requests in/.exec(stdout)?.[1] ?? 0)
   const perSecond = Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1] ?? 0)

@@ -13,12 +13,13 @@ export interface ProxyProcess {
   stop(): Promise<void>
 }
 
+export const PROGRAMS = { nginx: 'nginx', haproxy: 'haproxy', wrk: 'wrk' } as const
 export const HOST = 'bench.example.com'
 export const BODY = 'x'.repeat(100)
 
 /** Throws when one of Debian's programs that the benchmark drives is missing. */
-export const requirePrograms = (...names: readonly string[]): void => {
-  const missing = names.filter((name) => spawnSync('which', [name]).status !== 0)
+export const requirePrograms = (): void => {
+  const missing = Object.values(PROGRAMS).filter((name) => spawnSync('which', [name]).status !== 0)
   if (missing.length > 0) throw new Error(`ingress-http: ${missing.join(', ')} missing; run: apt-get install nginx haproxy wrk`)
 }
 
@@ -71,7 +72,7 @@ backend pods
   server a 127.0.0.1:${backend.port}
 `,
   )
-  return started('haproxy', port, spawn('haproxy', ['-db', '-f', config], { stdio: ['ignore', 'ignore', 'inherit'] }))
+  return started('haproxy', port, spawn(PROGRAMS.haproxy, ['-db', '-f', config], { stdio: ['ignore', 'ignore', 'inherit'] }))
 }
 
 export const startFairway = async (backend: ProxyProcess, hosts = 1): Promise<ProxyProcess> => {
@@ -112,7 +113,7 @@ events { worker_connections 4096; multi_accept on; }
 http { ${temporary.join(' ')} ${http} }
 `,
   )
-  return started(name, port, spawn('nginx', ['-c', config, '-e', 'stderr'], { stdio: ['ignore', 'ignore', 'inherit'] }))
+  return started(name, port, spawn(PROGRAMS.nginx, ['-c', config, '-e', 'stderr'], { stdio: ['ignore', 'ignore', 'inherit'] }))
 }
 
 const started = async (name: string, port: number, child: ChildProcess): Promise<ProxyProcess> => {

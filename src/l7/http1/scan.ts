@@ -44,7 +44,7 @@ export const HEAD_COMPLETE = 1
  * Offsets of each line's CR in the head that was completed last. Shared by all connections: read it before the next scan.
  */
 export const lineEnds = new Int32Array(1_024)
-export const MOST_FIELDS = lineEnds.length - 2
+const MOST_FIELDS = lineEnds.length - 2
 
 /**
  * Continues `scan` up to `to`. On HEAD_COMPLETE `scan.position` is the first byte after the head and `lineEnds` is set.
@@ -81,7 +81,7 @@ export const scanHead = (bytes: Uint8Array, to: number, scan: HeadScan, limits: 
 const sizeProblem = (scan: HeadScan, i: number, limits: HeadLimits): number => {
   if (scan.lines === 0 && i - scan.lineStart > limits.maxStartLineBytes) return 414
   if (i - scan.start > limits.maxHeadBytes) return 431
-  return scan.lines > limits.maxFields + 1 ? 431 : 0
+  return scan.lines > Math.min(limits.maxFields, MOST_FIELDS) + 1 ? 431 : 0
 }
 
 /** `lineEnds` was overwritten by other connections between the segments. */

@@ -9,6 +9,7 @@ import { certificateFor } from '../testing/certificates.ts'
 import { answeringPod, everything, type RawPod, startEngine } from '../testing/harness.ts'
 import { createSelfSigned } from './self-signed.ts'
 
+const OPENSSL = 'openssl'
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 const cleanup: (() => unknown)[] = []
 afterEach(async () => {
@@ -154,7 +155,7 @@ describe('openssl s_client', () => {
       '-quiet',
       '-verify_return_error',
     ]
-    const child = spawn('openssl', args, { stdio: ['pipe', 'pipe', 'pipe'] })
+    const child = spawn(OPENSSL, args, { stdio: ['pipe', 'pipe', 'pipe'] })
     cleanup.push(() => child.kill())
     const answer = await new Promise<string>((resolve, reject) => {
       let errors = ''
