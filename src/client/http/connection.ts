@@ -33,3 +33,10 @@ export interface ExecPlugin {
   /** The cluster as the plugin may ask to see it. */
   readonly cluster?: Readonly<Record<string, unknown>>
 }
+
+/** What a request is sent with. */
+export interface Identity {
+  readonly authorization?: string
+  readonly cert?: string
+  readonly key?: string
+}

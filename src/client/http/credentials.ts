@@ -1,14 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { type Clock, errorMessage, UserError } from '../../base/index.ts'
-import type { Credentials } from './connection.ts'
+import type { Credentials, Identity } from './connection.ts'
 import { runExecPlugin } from './exec-plugin.ts'
-
-/** What a request is sent with. */
-export interface Identity {
-  readonly authorization?: string
-  readonly cert?: string
-  readonly key?: string
-}
 
 export interface IdentitySource {
   current(): Promise<Identity>

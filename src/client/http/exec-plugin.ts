@@ -1,8 +1,7 @@
 import { spawn } from 'node:child_process'
 import { errorCode, UserError } from '../../base/index.ts'
 import { isRecord } from '../response.ts'
-import type { ExecPlugin } from './connection.ts'
-import type { Identity } from './credentials.ts'
+import type { ExecPlugin, Identity } from './connection.ts'
 
 const TIMEOUT_MS = 60_000
 const OUTPUT_LIMIT = 1 << 20

@@ -4,8 +4,8 @@ import { type Clock, errorCode, errorMessage, type Logger, sleep, UserError } fr
 import type { ApiAnswer, ApiPort, ApiRequest, RawWatchEvent } from '../api-port.ts'
 import { ConnectionError } from '../client.ts'
 import { apiErrorOf, isRecord } from '../response.ts'
-import type { Connection } from './connection.ts'
-import { createIdentitySource, type Identity } from './credentials.ts'
+import type { Connection, Identity } from './connection.ts'
+import { createIdentitySource } from './credentials.ts'
 import { readLines } from './lines.ts'
 import { requestPath } from './path.ts'
 
