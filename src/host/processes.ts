@@ -8,7 +8,7 @@ export interface ProcessIdentity {
   readonly bootId: string
 }
 
-/** The identity of a living process (a zombie counts); undefined when there is none. */
+/** The identity of a living process; undefined when there is none, or just a zombie that nobody waited for yet. */
 export const identityOf = async (pid: number): Promise<ProcessIdentity | undefined> => {
   const stat = await statOf(pid)
   return stat === undefined ? undefined : { pid, startTicks: stat.startTicks, bootId: await bootId() }
@@ -45,6 +45,7 @@ const statOf = async (pid: number): Promise<{ readonly startTicks: number } | un
   if (text === undefined) return undefined
   // proc(5): the second field is the command in parentheses and may hold anything, so count from the last one.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+  if (fields[0] === 'Z' || fields[0] === 'X') return undefined
   return { startTicks: Number(fields[START_TIME_FIELD - FIRST_FIELD_AFTER_COMMAND]) }
 }
 
