@@ -112,6 +112,14 @@ describe('bodies', () => {
     expect((await admin.send('GET', '/readyz')).code).toBe(200)
   })
 
+  test('a body that is too long ends its HTTP/2 stream, not the connection', async () => {
+    const pair = await api.certificates.client({ file: 'admin', commonName: 'admin', organizations: ['system:masters'] })
+    const client = api.client(pair, { allowH2: true })
+    const answer = await client.send('POST', CONFIG_MAPS, { body: 'x'.repeat(3 * 1024 * 1024 + 1) })
+    expect(answer).toMatchObject({ code: 413, object: { reason: 'RequestEntityTooLarge' } })
+    expect((await client.send('GET', '/readyz')).code).toBe(200)
+  })
+
   test('a field that occurs twice is reported', async () => {
     const body = '{"metadata":{"name":"dup"},"data":{"a":"1"},"data":{"a":"2"}}'
     const strict = await admin.send('POST', `${CONFIG_MAPS}?fieldValidation=Strict`, { body })
@@ -265,6 +273,34 @@ describe('hostile connections', () => {
   ])('%s', async (_, text) => {
     expect(await raw(text)).toMatch(/^(HTTP\/1\.1 4\d\d|$)/)
     expect((await admin.send('GET', '/readyz')).code).toBe(200)
+  })
+})
+
+describe('old versions', () => {
+  const backend = { serviceName: 'web', servicePort: 80 }
+  const spec = { rules: [{ host: 'web.ilinux.io', http: { paths: [{ path: '/', backend }] } }] }
+
+  test.each([
+    ['extensions/v1beta1', 'old-1'],
+    ['networking.k8s.io/v1beta1', 'old-2'],
+  ])('an Ingress of %s is stored as v1, and read, listed, watched and changed in both', async (apiVersion, name) => {
+    const path = `/apis/${apiVersion}/namespaces/default/ingresses`
+    const current = '/apis/networking.k8s.io/v1/namespaces/default/ingresses'
+    const created = await admin.send('POST', path, { body: { apiVersion, kind: 'Ingress', metadata: { name }, spec } })
+    expect(created.object).toMatchObject({ apiVersion, spec: { rules: [{ http: { paths: [{ backend }] } }] } })
+    const stored = await admin.send('GET', `${current}/${name}`)
+    expect(stored.object.apiVersion).toBe('networking.k8s.io/v1')
+    expect(stored.object.spec.rules[0].http.paths[0].backend).toEqual({ service: { name: 'web', port: { number: 80 } } })
+    expect((await admin.send('GET', path)).object.items[0].apiVersion).toBe(apiVersion)
+    const headers = { 'content-type': 'application/merge-patch+json' }
+    const patch = { spec: { rules: [{ host: 'api.ilinux.io', http: { paths: [{ path: '/', backend }] } }] } }
+    expect((await admin.send('PATCH', `${path}/${name}`, { body: patch, headers })).code).toBe(200)
+    expect((await admin.send('GET', `${current}/${name}`)).object.spec.rules[0].host).toBe('api.ilinux.io')
+    const { body } = await admin.open(`${path}?watch=true&resourceVersion=${stored.object.metadata.resourceVersion}`)
+    expect((await lines(body).next()).value).toMatchObject({ type: 'MODIFIED', object: { apiVersion, metadata: { name } } })
+    body.destroy()
+    await admin.send('DELETE', `${path}/${name}`)
+    expect((await admin.send('GET', `${current}/${name}`)).code).toBe(404)
   })
 })
 

@@ -5,7 +5,7 @@ export interface ServerMetrics {
   readonly registry: Registry
 }
 
-export interface RequestLabels {
+interface RequestLabels {
   readonly verb: string
   readonly group: string
   readonly version: string

@@ -159,11 +159,12 @@ const pump = async (options: Pump): Promise<void> => {
 const follow = async (options: Pump, since: Revision): Promise<void> => {
   const { store, feeds, loaded, signal } = options
   for (const feed of feeds.values()) feed.ring.reset(since)
+  const tell = createTeller()
   let eventsThisTurn = 0
   for await (const batch of store.watch('', since, signal)) {
     const changed = take(feeds, batch, batch.revision <= loaded)
     if (batch.revision > loaded) options.advance(batch.revision)
-    for (const feed of changed) feed.notify()
+    tell(changed)
     eventsThisTurn += batch.changes.length
     if (eventsThisTurn >= EVENTS_A_TURN) {
       // Lets sockets drain in a burst, so that watchers are not overrun by our own loop.
@@ -172,6 +173,19 @@ const follow = async (options: Pump, since: Revision): Promise<void> => {
     }
   }
   if (!signal.aborted) throw new Error('the watch of the store ended')
+}
+
+/** Notifies once a turn of the event loop: watchers then write what came in it together. */
+const createTeller = () => {
+  const changed = new Set<KindCacheFeed>()
+  const notify = (): void => {
+    for (const feed of changed) feed.notify()
+    changed.clear()
+  }
+  return (feeds: ReadonlySet<KindCacheFeed>): void => {
+    if (changed.size === 0 && feeds.size > 0) setImmediate(notify)
+    for (const feed of feeds) changed.add(feed)
+  }
 }
 
 const take = (feeds: ReadonlyMap<string, KindCacheFeed>, batch: ChangeBatch, isHistory: boolean): ReadonlySet<KindCacheFeed> => {

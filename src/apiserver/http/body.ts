@@ -3,14 +3,14 @@ import type { Clock } from '../../base/index.ts'
 import { tooLarge } from '../rest/index.ts'
 import type { HttpRequest } from './exchange.ts'
 
-export interface BodyLimits {
+interface BodyLimits {
   readonly bytes: number
   /** From the headers to the last byte. */
   readonly timeoutMs: number
 }
 
 /** As Kubernetes: 3 MiB of a request are read. */
-export const BODY_LIMITS: BodyLimits = { bytes: 3 * 1024 * 1024, timeoutMs: 30_000 }
+const BODY_LIMITS: BodyLimits = { bytes: 3 * 1024 * 1024, timeoutMs: 30_000 }
 
 /** The whole body. Rejects with 413 as soon as it is too long, with `BadRequest` when it does not arrive in time or breaks off. */
 export const readBody = (request: HttpRequest, clock: Clock, limits: BodyLimits = BODY_LIMITS): Promise<Buffer> => {

@@ -5,7 +5,7 @@ import type { Exchange } from './exchange.ts'
 import { sendBytes, sendJson, sendText } from './respond.ts'
 
 /** A document ready to be sent. */
-export interface Document {
+interface Document {
   readonly body: Buffer
   readonly contentType: string
   /** Quoted, as in the header. */

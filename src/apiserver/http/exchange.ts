@@ -16,6 +16,8 @@ export interface HttpRequest extends Readable {
 export interface HttpResponse extends Writable {
   readonly headersSent: boolean
   statusCode: number
+  /** HTTP/2 only. */
+  readonly stream?: { close(code: number): void }
   setHeader(name: string, value: string | readonly string[] | number): unknown
   writeHead(code: number, headers?: OutgoingHttpHeaders): unknown
 }

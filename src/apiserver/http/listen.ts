@@ -1,5 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2'
+import {
+  createSecureServer,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+  type Http2Session,
+  type Http2Stream,
+} from 'node:http2'
 import type { AddressInfo, Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { type Clock, errorCode, errorMessage, type Logger, UserError } from '../../base/index.ts'
@@ -24,6 +30,7 @@ export interface Listening {
 }
 
 const HEADERS_TIMEOUT_MS = 15_000
+const IDLE_MS = 120_000
 const HANDSHAKE_TIMEOUT_MS = 10_000
 /** What clients get to end by themselves when the server stops. */
 const CLOSE_MS = 500
@@ -53,6 +60,7 @@ export const listenHttps = async (options: ListenOptions, signal: AbortSignal): 
     socket.once('close', () => sockets.delete(socket))
   })
   server.on('secureConnection', (socket: TLSSocket) => socket.on('error', () => {}))
+  server.on('session', closeWhenIdle)
   server.on('tlsClientError', (error) => log.debug('apiserver: TLS handshake failed', { error: errorMessage(error) }))
   server.on('sessionError', (error) => log.debug('apiserver: HTTP/2 session failed', { error: errorMessage(error) }))
   server.on('request', (request: AnyRequest, response: AnyResponse) => serve({ options, open }, request, response))
@@ -112,7 +120,25 @@ const serve = ({ options, open }: Serving, request: AnyRequest, response: AnyRes
 
 /** Time limits of the HTTP/1.1 half; the declared type of the server does not name them. */
 const limitHttp1 = (server: object): void => {
-  Object.assign(server, { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: 0, keepAliveTimeout: 120_000, timeout: 0 })
+  Object.assign(server, {
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    connectionsCheckingInterval: HEADERS_TIMEOUT_MS / 3,
+    keepAliveTimeout: IDLE_MS,
+    requestTimeout: 0,
+    timeout: 0,
+  })
+}
+
+/** Closes an HTTP/2 session on which nothing is asked or watched. */
+const closeWhenIdle = (session: Http2Session): void => {
+  let streams = 0
+  session.on('stream', (stream: Http2Stream) => {
+    streams++
+    stream.once('close', () => streams--)
+  })
+  session.setTimeout(IDLE_MS, () => {
+    if (streams === 0) session.close()
+  })
 }
 
 const portError = (error: unknown, host: string, port: number): Error => {

@@ -1,4 +1,5 @@
 import type { OutgoingHttpHeader } from 'node:http'
+import { constants } from 'node:http2'
 import type { ApiError, Status } from '../../api/index.ts'
 import type { HttpResponse } from './exchange.ts'
 
@@ -23,15 +24,15 @@ export const sendBytes = (response: HttpResponse, code: number, headers: Headers
 /** Sends a failure as its Status. */
 export const sendFailure = (response: HttpResponse, error: ApiError): void => {
   const retryAfter = error.details?.retryAfterSeconds
-  const headers: Headers = {
+  const isUnread = error.code === 413
+  const { stream } = response
+  // Nobody reads on after a body that was refused unread: HTTP/1.1 ends the connection, HTTP/2 the stream.
+  if (isUnread && stream !== undefined) response.once('finish', () => stream.close(constants.NGHTTP2_NO_ERROR))
+  sendJson(response, error.code, error.status, {
     ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
-    // Nobody reads on after a body that was refused unread.
-    ...(error.code === 413 ? { connection: 'close' } : {}),
-  }
-  sendJson(response, error.code, statusOf(error), headers)
+    ...(isUnread && stream === undefined ? { connection: 'close' } : {}),
+  })
 }
-
-export const statusOf = (error: ApiError): Status => error.status
 
 /** `Warning` headers (RFC 7234 5.5) that kubectl prints; one for each warning. */
 export const warningHeaders = (warnings: readonly string[]): Headers =>

@@ -16,7 +16,7 @@ export const list: Handler = async (context, request) => {
   return objectAnswer(listObject(request.target, page))
 }
 
-export interface ObjectList {
+interface ObjectList {
   readonly apiVersion: string
   readonly kind: string
   readonly metadata: ListMeta

@@ -15,6 +15,7 @@ import { decodeBody, isRecord } from './decode.ts'
 import { deleteObject } from './delete.ts'
 import { decodeDeleteOptions } from './delete-options.ts'
 import { serviceUnavailable } from './failures.ts'
+import { timestamp } from './metadata.ts'
 import { booleanParameter, integerParameter, writeOptions } from './options.ts'
 import { resourceNotFound, subjectOf } from './resources.ts'
 import { updateObject } from './update.ts'
@@ -98,18 +99,24 @@ export const bindPod: Handler = async (context, request) => {
     part: 'whole',
     dryRun: options.dryRun,
     user: request.user,
-    change: (old) => bound(old as Pod, nodeName, request),
+    change: (old) => bound(old as Pod, nodeName, { request, nowMs: context.clock.now() }),
   })
   return objectAnswer({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 }, 201)
 }
 
-const bound = (pod: Pod, nodeName: string, { target }: ResourceRequest): KubeObject => {
-  const refuse = (cause: string) => conflict(subjectOf(target.kind, pod.metadata.name), cause)
-  if (pod.metadata.deletionTimestamp !== undefined)
-    throw refuse(`pod ${pod.metadata.name} is being deleted, cannot be assigned to a host`)
-  if (pod.spec.nodeName) throw refuse(`pod ${pod.metadata.name} is already assigned to node "${pod.spec.nodeName}"`)
-  const spec = { ...pod.spec, nodeName }
-  return { ...pod, spec } as KubeObject
+interface BindingTime {
+  readonly request: ResourceRequest
+  readonly nowMs: number
+}
+
+const bound = (pod: Pod, nodeName: string, { request, nowMs }: BindingTime): Pod => {
+  const { name, deletionTimestamp } = pod.metadata
+  const refuse = (cause: string) => conflict(subjectOf(request.target.kind, name), cause)
+  if (deletionTimestamp !== undefined) throw refuse(`pod ${name} is being deleted, cannot be assigned to a host`)
+  if (pod.spec.nodeName) throw refuse(`pod ${name} is already assigned to node "${pod.spec.nodeName}"`)
+  const scheduled = { type: 'PodScheduled', status: 'True', lastTransitionTime: timestamp(nowMs) } as const
+  const conditions = [...(pod.status?.conditions ?? []).filter(({ type }) => type !== scheduled.type), scheduled]
+  return { ...pod, spec: { ...pod.spec, nodeName }, status: { ...pod.status, conditions } }
 }
 
 /** POST pods/NAME/eviction: a delete that asks politely; nothing here refuses it. */

@@ -37,12 +37,12 @@ export interface HttpsClient {
   open(path: string, headers?: Readonly<Record<string, string>>): Promise<Dispatcher.ResponseData>
 }
 
-export interface SendOptions {
+interface SendOptions {
   readonly body?: unknown
   readonly headers?: Readonly<Record<string, string>>
 }
 
-export interface HttpsAnswer {
+interface HttpsAnswer {
   readonly code: number
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly text: string

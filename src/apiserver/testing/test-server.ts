@@ -32,7 +32,7 @@ export interface TestServer {
   stop(): Promise<void>
 }
 
-export type TestRequest = { readonly verb: Verb; readonly resource: string } & Partial<ApiRequest>
+type TestRequest = { readonly verb: Verb; readonly resource: string } & Partial<ApiRequest>
 
 // biome-ignore lint/suspicious/noExplicitAny: tests look into objects of every kind
 export type TestObject = any
