@@ -48,11 +48,13 @@ export const createAllocators = (options: AllocatorsOptions): Allocators => {
     },
     leaving: () => [...leaving.values()],
     async start(signal) {
-      let revision = await load(store, feed)
+      let revision: Revision | undefined = await load(store, feed)
       progress.advance(revision)
       const run = async (): Promise<void> => {
         while (!signal.aborted) {
           try {
+            revision ??= await load(store, feed)
+            progress.advance(revision)
             for await (const batch of store.watch('', revision, signal)) {
               applyBatch(feed, batch)
               progress.advance(batch.revision)
@@ -61,9 +63,8 @@ export const createAllocators = (options: AllocatorsOptions): Allocators => {
           } catch (error) {
             if (signal.aborted) break
             log.warn('allocators: the watch broke, loading again', { error: errorMessage(error) })
+            revision = undefined
             await sleep(clock, RETRY_MS, signal)
-            revision = await load(store, feed)
-            progress.advance(revision)
           }
         }
         progress.end()

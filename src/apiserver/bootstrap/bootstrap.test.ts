@@ -65,6 +65,12 @@ describe('bootstrap', () => {
     expect((await api.client.get(endpointsKind, kubernetes)).subsets).toMatchObject([{ addresses: [{ ip: '2001:db8::9' }] }])
   })
 
+  it('takes a loopback address, where an ordinary user has no other', async () => {
+    const api = await start()
+    await again(api, { address: '127.0.0.1' })
+    expect(await slice(api.client)).toMatchObject({ endpoints: [{ addresses: ['127.0.0.1'] }] })
+  })
+
   it('heals what was changed, and keeps the address', async () => {
     const api = await start()
     const service = await api.client.get(serviceKind, kubernetes)

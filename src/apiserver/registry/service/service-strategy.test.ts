@@ -1,6 +1,7 @@
 import fc from 'fast-check'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import { ApiError, type Service, type ServiceSpec, serviceKind } from '../../../api/index.ts'
+import { openTempStore } from '../../../store/testing/temp-store.ts'
 import {
   type AllocatingApi,
   allocationsOf,
@@ -9,14 +10,24 @@ import {
   startAllocatingApi,
 } from '../../allocators/testing/allocating-api.ts'
 
-const apis: AllocatingApi[] = []
-const start = async (options: Parameters<typeof startAllocatingApi>[0] = {}): Promise<AllocatingApi> => {
-  const api = await startAllocatingApi(options)
-  apis.push(api)
-  return api
+/** One server for each set of options; after each test its Services are deleted, so that every test begins with default/kubernetes alone. */
+const servers = new Map<string, Promise<AllocatingApi>>()
+const start = (options: Parameters<typeof startAllocatingApi>[0] = {}): Promise<AllocatingApi> => {
+  const key = JSON.stringify(options)
+  const server = servers.get(key) ?? startAllocatingApi(options)
+  servers.set(key, server)
+  return server
+}
+const deleteServices = async ({ client }: AllocatingApi): Promise<void> => {
+  const { items } = await client.list(serviceKind)
+  const mine = items.map(({ metadata }) => metadata).filter(({ name }) => name !== 'kubernetes')
+  await Promise.all(mine.map(({ namespace, name }) => client.delete(serviceKind, { namespace, name })))
 }
 afterEach(async () => {
-  for (const api of apis.splice(0)) await api.remove()
+  for (const server of servers.values()) await deleteServices(await server)
+})
+afterAll(async () => {
+  for (const server of servers.values()) await (await server).remove()
 })
 
 const web = { namespace: 'default', name: 'web' }
@@ -429,17 +440,20 @@ describe('what is not committed', () => {
 
 describe('over restarts and in random histories', () => {
   it('a new server knows what is taken', async () => {
-    const api = await start({ serviceCIDRs: ['10.96.0.0/28'] })
+    const temp = await openTempStore()
+    const options = { serviceCIDRs: ['10.96.0.0/28'], store: temp.store }
+    const api = await startAllocatingApi(options)
     for (const name of ['a', 'b', 'c']) await api.client.create(serviceKind, newService(name, { type: 'NodePort' }))
     await api.stop()
-    const again = await start({ serviceCIDRs: ['10.96.0.0/28'], store: api.store })
+    const again = await startAllocatingApi(options)
     await Promise.all(Array.from({ length: 10 }, (_, index) => again.client.create(serviceKind, newService(`n${index}`))))
     expect(await refusal(again.client.create(serviceKind, newService('more')))).toContain('range is full')
     await expectNoLeak(again)
     await again.stop()
+    await temp.remove()
   })
 
-  it('no address or port is ever given twice, and none leaks', async () => {
+  it('no address or port is ever given twice, and none leaks', { timeout: 60_000 }, async () => {
     const name = fc.constantFrom('a', 'b', 'c', 'd')
     const type = fc.constantFrom<ServiceSpec['type'][]>('ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName')
     const spec = fc.record(
@@ -488,21 +502,16 @@ describe('over restarts and in random histories', () => {
           return each satisfies never
       }
     }
+    const api = await start({ serviceCIDRs: ['10.96.0.0/29', 'fd00:96::/125'], nodePortRange: { from: 30000, to: 30005 } })
     await fc.assert(
       fc.asyncProperty(fc.array(fc.array(step, { minLength: 1, maxLength: 4 }), { maxLength: 12 }), async (rounds) => {
-        const api = await startAllocatingApi({
-          serviceCIDRs: ['10.96.0.0/29', 'fd00:96::/125'],
-          nodePortRange: { from: 30000, to: 30005 },
-        })
-        try {
-          for (const steps of rounds) {
-            const outcomes = await Promise.all(steps.map((each) => run(api, each).catch((error: unknown) => error)))
-            for (const outcome of outcomes) if (outcome instanceof Error) expect(outcome).toBeInstanceOf(ApiError)
-            await expectNoLeak(api)
-          }
-        } finally {
-          await api.remove()
+        for (const steps of rounds) {
+          const outcomes = await Promise.all(steps.map((each) => run(api, each).catch((error: unknown) => error)))
+          for (const outcome of outcomes) if (outcome instanceof Error) expect(outcome).toBeInstanceOf(ApiError)
+          await expectNoLeak(api)
         }
+        await deleteServices(api)
+        expect(await allocationsOf(api)).toMatchObject({ addresses: [expect.stringContaining('default/kubernetes')], ports: [] })
       }),
       { numRuns: 40 },
     )
