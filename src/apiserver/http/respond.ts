@@ -1,6 +1,6 @@
 import type { OutgoingHttpHeader } from 'node:http'
 import { constants } from 'node:http2'
-import type { ApiError, Status } from '../../api/index.ts'
+import type { ApiError } from '../../api/index.ts'
 import type { HttpResponse } from './exchange.ts'
 
 type Headers = Readonly<Record<string, OutgoingHttpHeader>>

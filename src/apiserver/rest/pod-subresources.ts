@@ -1,12 +1,4 @@
-import {
-  badRequest,
-  conflict,
-  type KubeObject,
-  type ObjectReference,
-  objectReferenceSchema,
-  type Pod,
-  podKind,
-} from '../../api/index.ts'
+import { badRequest, conflict, type ObjectReference, objectReferenceSchema, type Pod, podKind } from '../../api/index.ts'
 import { always, object, required, string } from '../../schema/index.ts'
 import { decodeEntry } from '../cache/index.ts'
 import { objectKey } from '../registry/keys.ts'
