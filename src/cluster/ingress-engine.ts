@@ -10,8 +10,8 @@ export const startIngressEngine = async (deps: DataPlaneDeps): Promise<Engine> =
   const http = await choosePort({ what: 'ingress http', address, port: httpPort, firstBindablePort })
   const https = await choosePort({ what: 'ingress https', address, port: httpsPort, firstBindablePort })
   const engine = createEngine({
-    http: { address, port: http.port },
-    https: { address, port: https.port },
+    http: { address, port: http.port, flag: '--ingress-http' },
+    https: { address, port: https.port, flag: '--ingress-https' },
     workers,
     log,
     clock,

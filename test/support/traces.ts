@@ -1,8 +1,17 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import { instanceTag } from '../../src/kernel/link/index.ts'
 import { command, isRoot } from './instance.ts'
 
-/** Everything of this machine that an instance may touch, as lines; equal before and after means that nothing was left. */
-export const machineTraces = async (): Promise<readonly string[]> => {
+/**
+ * What the instance with this data folder and slot has made in the kernel, as lines; other instances may run at the same time.
+ * A running one must have some, or the look is blind.
+ */
+export const tracesOf = async (dataDir: string, slot: number): Promise<readonly string[]> => {
+  const marks = [instanceTag(dataDir), `10.${97 + slot}.0.0/16`, `10.244.${slot + 1}.`]
+  return (await machineTraces()).filter((line) => marks.some((mark) => line.includes(mark)))
+}
+
+const machineTraces = async (): Promise<readonly string[]> => {
   if (!isRoot) return []
   const [namespaces, links, routes, tables] = await Promise.all([
     command('ip', ['netns', 'list']),
