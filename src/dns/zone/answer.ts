@@ -57,7 +57,7 @@ const targets = (zone: Zone, found: readonly ZoneRecord[]): readonly ZoneRecord[
   return [...names].flatMap((name) => [...zone.find(name, 'A'), ...zone.find(name, 'AAAA')])
 }
 
-export const isWithin = (name: string, domain: string): boolean => name === domain || name.endsWith(`.${domain}`)
+const isWithin = (name: string, domain: string): boolean => name === domain || name.endsWith(`.${domain}`)
 
 const RECORD_TYPES: ReadonlySet<string> = new Set<RecordType>(['A', 'AAAA', 'SRV', 'PTR', 'CNAME', 'TXT'])
 
