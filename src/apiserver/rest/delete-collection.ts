@@ -2,7 +2,7 @@ import { apiVersionOf, isConflict, isNotFound, type KubeObject } from '../../api
 import { type Handler, objectAnswer } from './context.ts'
 import { deleteObject } from './delete.ts'
 import { decodeDeleteOptions } from './delete-options.ts'
-import { selectionOf } from './selection.ts'
+import { selectedObjects, selectionOf } from './selection.ts'
 
 /** DELETE of everything that the selectors select; answers the list of it. */
 export const removeCollection: Handler = async (context, request) => {
@@ -12,11 +12,7 @@ export const removeCollection: Handler = async (context, request) => {
   await context.caches.fresh(request.signal)
   const cache = context.caches.of(target.hub)
   const { revision } = context.caches
-  const objects = cache
-    .keys(selection.prefix)
-    .map((key) => cache.get(key))
-    .filter((object) => object !== undefined)
-    .filter((object) => selection.matches?.(object) ?? true)
+  const objects = selectedObjects(cache, selection)
   const items: KubeObject[] = []
   for (const { metadata } of objects) {
     try {

@@ -6,7 +6,7 @@ import { type ContinueToken, decodeContinue, encodeContinue } from './continue-t
 import { ExpiredContinueError, invalidOptions, tooLargeResourceVersion } from './failures.ts'
 import { integerParameter, revisionParameter } from './options.ts'
 import type { Resource } from './resources.ts'
-import { type Selection, selectionOf } from './selection.ts'
+import { candidateKeys, type Selection, selectionOf } from './selection.ts'
 
 /** GET of a collection: whole, or in pages that all show one revision. */
 export const list: Handler = async (context, request) => {
@@ -121,7 +121,7 @@ export const waitFor = async (context: RestContext, revision: number, signal: Ab
 const cachePage = (context: RestContext, resource: Resource, { selection, limit }: PageRequest): Page => {
   const { revision } = context.caches
   const cache = context.caches.of(resource.hub)
-  const keys = cache.keys(selection.prefix)
+  const keys = candidateKeys(cache, selection)
   const items: KubeObject[] = []
   for (const [index, key] of keys.entries()) {
     const object = cache.get(key)

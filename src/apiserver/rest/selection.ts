@@ -1,5 +1,6 @@
 import type { KubeObject } from '../../api/index.ts'
 import type { ApiRequest } from '../../client/index.ts'
+import type { KindCache } from '../cache/index.ts'
 import { kindPrefix, namespacePrefix } from '../registry/keys.ts'
 import { exactField, fieldMatcher, matchesLabels, parseFieldSelector, parseLabelSelector } from '../selectors/index.ts'
 import type { Resource } from './resources.ts'
@@ -31,3 +32,16 @@ export const selectionOf = (resource: Resource, request: Pick<ApiRequest, 'names
     matchesLabels(labels, object.metadata.labels)
   return { prefix, key, matches }
 }
+
+/** The keys under a selection's prefix; of one object when only that can be selected. */
+export const candidateKeys = (cache: KindCache, { prefix, key }: Selection): readonly string[] => {
+  if (key === undefined) return cache.keys(prefix)
+  return cache.get(key) === undefined ? [] : [key]
+}
+
+/** The present objects that are selected, in order. */
+export const selectedObjects = (cache: KindCache, selection: Selection): readonly KubeObject[] =>
+  candidateKeys(cache, selection)
+    .map((key) => cache.get(key))
+    .filter((object) => object !== undefined)
+    .filter((object) => selection.matches?.(object) ?? true)

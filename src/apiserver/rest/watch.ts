@@ -6,7 +6,7 @@ import { invalidOptions } from './failures.ts'
 import { waitFor } from './list.ts'
 import { booleanParameter, integerParameter, revisionParameter } from './options.ts'
 import type { Resource } from './resources.ts'
-import { type Selection, selectionOf } from './selection.ts'
+import { type Selection, selectedObjects, selectionOf } from './selection.ts'
 
 /** Events in the batches in which they came: a transport writes a batch at once. The events are shared between watches. */
 export type WatchBatches = AsyncIterable<readonly RawWatchEvent[]>
@@ -23,7 +23,7 @@ export const openWatch = async (context: RestContext, request: ResourceRequest):
   const position = cache.ring.seek(after)
   if (position === undefined) return failed(tooOld(after, cache))
   // Taken now, at the revision that `after` says; what comes later is in the ring.
-  const initial = options.initialEvents ? present(cache, selection) : []
+  const initial = options.initialEvents ? selectedObjects(cache, selection) : []
   const { target: resource, signal } = request
   return follow({ context, resource, cache, selection, options, initial, position, after, signal })
 }
@@ -42,13 +42,6 @@ export const watch = async (context: RestContext, request: ResourceRequest): Pro
 async function* flat(batches: WatchBatches): AsyncGenerator<RawWatchEvent> {
   for await (const batch of batches) yield* batch
 }
-
-const present = (cache: KindCache, selection: Selection): readonly KubeObject[] =>
-  cache
-    .keys(selection.prefix)
-    .map((key) => cache.get(key))
-    .filter((object) => object !== undefined)
-    .filter((object) => selection.matches?.(object) ?? true)
 
 interface WatchOptions {
   readonly revision: number
