@@ -18,6 +18,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
 import { realClock, silentLogger, UserError } from '../../base/index.ts'
+import { openEnvironment } from './environment.ts'
 import { openLmdbStore } from './index.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'fairway-open-'))
@@ -53,7 +54,6 @@ describe('the folder', () => {
   it('of another format is refused', async () => {
     const path = newPath()
     await (await open(path)).close()
-    const { openEnvironment } = await import('./environment.ts')
     const tables = openEnvironment(path)
     await tables.meta.put(Buffer.from('format'), Buffer.from('fairway-99'))
     await tables.root.close()
@@ -109,6 +109,41 @@ describe('two that open one folder', () => {
     const store = await open(path)
     expect(store.revision).toBeGreaterThanOrEqual(0)
     await store.close()
+  })
+
+  it.each([
+    ['another process has its pid now', { startTime: '1' }],
+    ['the machine was started again', { bootId: 'before' }],
+  ])('an owner that is gone is replaced: %s', async (_, change) => {
+    const path = newPath()
+    const store = await open(path)
+    const tables = openEnvironment(path)
+    const owner: unknown = JSON.parse(tables.meta.get(Buffer.from('owner'))?.toString() ?? '')
+    await store.close()
+    await tables.meta.put(Buffer.from('owner'), Buffer.from(JSON.stringify({ ...Object(owner), ...change })))
+    await tables.root.close()
+    const again = await open(path)
+    await again.close()
+  })
+})
+
+describe('compaction', () => {
+  it('leaves nothing of the past on disk', async () => {
+    const path = newPath()
+    const store = await open(path)
+    for (let index = 0; index < 300; index++) {
+      const key = `/k/${index % 7}`
+      const write =
+        index % 5 === 4 ? ({ type: 'delete', key } as const) : ({ type: 'put', key, value: Buffer.from('v') } as const)
+      await store.transact({ conditions: [], writes: [write] })
+    }
+    await store.compact(store.revision)
+    await store.close()
+    const tables = openEnvironment(path)
+    expect(tables.versions.getKeysCount()).toBe(0)
+    expect(tables.events.getKeysCount()).toBe(0)
+    expect(tables.current.getKeysCount()).toBeGreaterThan(0)
+    await tables.root.close()
   })
 })
 
