@@ -33,6 +33,8 @@ export class ContainerLog {
   #sequence = 0
   #writing: Promise<void> = Promise.resolve()
   #closed = false
+  /** The last write failed. */
+  #torn = false
   readonly #listeners = new Set<() => void>()
 
   constructor(folder: string, run: number, limits: LogLimits = DEFAULT_LOG_LIMITS) {
@@ -112,16 +114,19 @@ export class ContainerLog {
       segment.size += data.length
     } catch {
       // A full disk costs log lines, never the container: its output is read on, so that it doesn't block.
+      // A part may have been written, so the positions in this file are not known any more.
+      this.#torn = true
     }
     this.#tell()
   }
 
   async #segmentFor(): Promise<Segment> {
     const current = this.#segments.at(-1)
-    if (current && current.size < this.#limits.maxFileBytes) return current
+    if (current && current.size < this.#limits.maxFileBytes && !this.#torn) return current
     await mkdir(this.#folder, { recursive: true, mode: 0o700 })
     const segment = { path: join(this.#folder, fileName(this.run, this.#sequence++)), start: this.end, size: 0 }
     this.#segments = [...this.#segments, segment]
+    this.#torn = false
     while (this.#segments.length > this.#limits.maxFiles) {
       const [oldest, ...rest] = this.#segments
       this.#segments = rest
