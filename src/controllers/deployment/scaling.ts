@@ -17,7 +17,8 @@ export const sizeOf = ({ spec }: ReplicaSet): number => spec.replicas ?? 1
 export const totalSize = (replicaSets: readonly ReplicaSet[]): number =>
   replicaSets.reduce((sum, replicaSet) => sum + sizeOf(replicaSet), 0)
 
-const availableOf = ({ status }: ReplicaSet): number => status?.availableReplicas ?? 0
+/** A ReplicaSet that was just shrunk still reports the pods that it is about to delete: they are not to be counted on. */
+const availableOf = (replicaSet: ReplicaSet): number => Math.min(replicaSet.status?.availableReplicas ?? 0, sizeOf(replicaSet))
 
 /** Whether the Deployment's `replicas` changed since a ReplicaSet that has pods was sized. */
 export const isScaled = ({ current, old, bounds }: RolloutState): boolean =>

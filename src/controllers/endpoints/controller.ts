@@ -1,7 +1,7 @@
 import { type Endpoints, endpointsKind, isNotFound, type Service, sameValue } from '../../api/index.ts'
 import type { Clock, Component, Logger } from '../../base/index.ts'
 import type { Client } from '../../client/index.ts'
-import { DONE, type Outcome, type WorkQueue } from '../../informers/index.ts'
+import { createHoldOff, DONE, type Outcome, type WorkQueue } from '../../informers/index.ts'
 import type { ControllerInformers } from '../caches.ts'
 import { type TriggerTimes, triggered } from '../endpointslice/trigger-time.ts'
 import { createLoop, keyOf, parseKey } from '../loop.ts'
@@ -57,7 +57,7 @@ export const createEndpointsController = ({ client, informers, clock, log }: End
   return createLoop({
     name: 'endpoints-controller',
     informers: [informers.pods, informers.services, informers.endpoints],
-    watch: (queue) => watch(informers, queue),
+    watch: (queue) => watch(informers, queue, clock),
     reconcile,
     workers: 5,
     backoff: { initialMs: 1_000, maxMs: 1_000_000, jitter: 0.1 },
@@ -73,18 +73,23 @@ const remove = async (client: Client, { metadata }: Endpoints, signal: AbortSign
   })
 }
 
-const watch = (informers: EndpointsControllerDeps['informers'], queue: WorkQueue): readonly (() => void)[] => {
+/** One object holds all addresses, so each write costs as much as the Service has pods: bursts of pods are gathered. */
+const HOLD_OFF = { holdOffMs: 50, ceilingMs: 500 }
+
+const watch = (informers: EndpointsControllerDeps['informers'], queue: WorkQueue, clock: Clock): readonly (() => void)[] => {
   const finder = createServiceFinder(informers)
+  const bursts = createHoldOff({ clock, ...HOLD_OFF, fire: queue.add })
   // What was left over while nobody watched. Later, Endpoints without a Service are somebody's who creates the Service next.
   for (const left of informers.endpoints.list()) queue.add(keyOf(left))
   return [
     informers.services.onChange(({ object }) => queue.add(keyOf(object))),
     informers.pods.onChange((change) => {
-      for (const service of finder.ofPodChange(change)) queue.add(keyOf(service))
+      for (const service of finder.ofPodChange(change)) bursts.touch(keyOf(service))
     }),
     informers.endpoints.onChange(({ type, object }) => {
       const { namespace, name } = object.metadata
       if (type !== 'added' && informers.services.get(namespace, name)) queue.add(keyOf(object))
     }),
+    bursts.cancel,
   ]
 }
