@@ -1,4 +1,4 @@
-import { mkdtemp, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -18,6 +18,7 @@ const catalogue = { 'test/shell': { command: ['sh'] } }
 /** A folder of the machine that a container sees at /flags. */
 const flagFolder = async () => {
   const folder = await mkdtemp(join(tmpdir(), 'fairway-flags-'))
+  folders.push(folder)
   return {
     folder,
     mount: { volumeMounts: [{ name: 'flags', mountPath: '/flags' }] },
@@ -25,8 +26,13 @@ const flagFolder = async () => {
   }
 }
 
+const folders: string[] = []
+const file = join(tmpdir(), `fairway-catalogue-${process.pid}.json`)
+afterAll(async () => {
+  for (const path of [...folders, file]) await rm(path, { recursive: true, force: true })
+})
+
 const startLab = async (options: Partial<Parameters<typeof startNodeLab>[0]> = {}): Promise<NodeLab> => {
-  const file = join('/tmp', `fairway-catalogue-${process.pid}.json`)
   await writeFile(file, JSON.stringify(catalogue))
   return startNodeLab({ kind: 'loopback', catalogueFile: file, ...options })
 }

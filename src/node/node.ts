@@ -96,7 +96,7 @@ class NodeController {
       await network.prepare()
       const runtime = await createRuntime({ host, dataDir, tag: this.#tag, clock })
       log.info('pods run as processes', { network: network.kind, isolation: runtime.isolation })
-      this.#deps = this.#podDeps(runtime)
+      this.#deps = this.#podDeps(runtime, await firstBindablePort(host))
       const images = await catalogue.names()
       const registration = runRegistration(
         { client, clock, log, nodeName, nodeAddress: network.nodeAddress, podCIDR: network.podCIDR, images },
@@ -131,7 +131,7 @@ class NodeController {
     return readLog(log, { follow: follow && !previous, timestamps, tailLines, sinceMs, limitBytes, signal })
   }
 
-  #podDeps(runtime: PodDeps['runtime']): PodDeps {
+  #podDeps(runtime: PodDeps['runtime'], lowestPort: number): PodDeps {
     const { client, network, catalogue, host, clock, log, recorder, dns, dataDir } = this.#options
     const machine = machineSize()
     return {
@@ -145,6 +145,7 @@ class NodeController {
       log,
       recorder,
       machine,
+      firstBindablePort: lowestPort,
       dataDir,
       podsDir: join(dataDir, 'node', 'pods'),
       dns,
@@ -235,6 +236,11 @@ class NodeController {
       },
     }
   }
+}
+
+const firstBindablePort = async (host: Host): Promise<number> => {
+  const { isRoot, unprivilegedPortStart } = await host.capabilities()
+  return isRoot ? 1 : unprivilegedPortStart
 }
 
 const referenceKeys = (pod: Pod): readonly string[] => {

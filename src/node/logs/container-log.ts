@@ -12,7 +12,7 @@ export interface LogLimits {
 }
 
 /** As the kubelet's containerLogMaxSize and containerLogMaxFiles. */
-export const DEFAULT_LOG_LIMITS: LogLimits = { maxFileBytes: 10 * 1024 * 1024, maxFiles: 5 }
+const DEFAULT_LOG_LIMITS: LogLimits = { maxFileBytes: 10 * 1024 * 1024, maxFiles: 5 }
 
 /** One file of a log; positions count the bytes of the whole log since its beginning. */
 export interface Segment {

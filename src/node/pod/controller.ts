@@ -185,7 +185,19 @@ export class PodController {
       ...(preferredAddress === undefined ? {} : { preferredAddress }),
     })
     this.#address = attachment.address
+    if (attachment.namespacePath === undefined) this.#warnOfPorts()
     return attachment
+  }
+
+  #warnOfPorts(): void {
+    const { firstBindablePort } = this.#deps
+    const ports = this.#pod.spec.containers
+      .flatMap((container) => container.ports ?? [])
+      .map(({ containerPort }) => containerPort)
+    const low = ports.filter((port) => port < firstBindablePort)
+    if (low.length === 0) return
+    const remedy = `choose ports from ${firstBindablePort} on, run fairway as root, or lower net.ipv4.ip_unprivileged_port_start`
+    this.#event('Warning', 'PortNotPermitted', `an ordinary user's process can't bind port ${low.join(', ')}: ${remedy}`)
   }
 
   #snapshot(): PodSnapshot {

@@ -30,7 +30,7 @@ export const timeText = (ms: number): string => `${new Date(ms).toISOString().sl
 type Phase = NonNullable<PodStatus['phase']>
 
 /** `Pending` until all init containers are done and one container was started; final phases when none will be started again. */
-export const podPhase = (snapshot: PodSnapshot): Phase => {
+const podPhase = (snapshot: PodSnapshot): Phase => {
   const { pod, containers } = snapshot
   const { restartPolicy = 'Always', initContainers = [] } = pod.spec
   const finals = pod.spec.containers.map((container) => finalCode(container, containers.get(container.name), restartPolicy))

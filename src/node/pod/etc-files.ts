@@ -29,7 +29,7 @@ const MAX_NAMESERVERS = 3
 const MAX_SEARCHES = 32
 
 /** By the pod's `dnsPolicy`, with its `dnsConfig` added. resolv.conf knows no ports: a DNS server elsewhere than at 53 can't be named in it. */
-export const resolvConf = (sources: EtcSources): string => {
+const resolvConf = (sources: EtcSources): string => {
   const { pod } = sources
   const base = baseResolver(sources)
   const { nameservers = [], searches = [], options = [] } = pod.spec.dnsConfig ?? {}

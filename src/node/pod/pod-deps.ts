@@ -19,6 +19,8 @@ export interface PodDeps {
   readonly log: Logger
   readonly recorder: EventRecorder
   readonly machine: MachineSize
+  /** The lowest port that the pods' processes may bind on a network that they share with the machine. */
+  readonly firstBindablePort: number
   /** The node's data folder: containers don't see it. */
   readonly dataDir: string
   /** Holds a folder for each pod. */

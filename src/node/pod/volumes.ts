@@ -2,7 +2,7 @@ import type { ConfigMap, KeyToPath, Pod, Secret, Volume } from '../../api/index.
 import { type FieldContext, fieldValue } from './field-ref.ts'
 
 /** A file of a volume; `path` is relative and stays within the volume. */
-export interface VolumeFile {
+interface VolumeFile {
   readonly path: string
   readonly content: Buffer
   readonly mode: number

@@ -1,5 +1,5 @@
 import { connect } from 'node:http2'
-import type { HandlerOutcome } from './handlers.ts'
+import type { HandlerOutcome } from './outcome.ts'
 
 export interface GrpcCheck {
   readonly host: string

@@ -4,12 +4,7 @@ import { connect } from 'node:net'
 import type { Container, HTTPGetAction, Probe } from '../../api/index.ts'
 import { type Clock, errorMessage } from '../../base/index.ts'
 import { grpcCheck } from './grpc.ts'
-
-/** What one try of a handler gave. `output` is for Events. */
-export interface HandlerOutcome {
-  readonly ok: boolean
-  readonly output: string
-}
+import type { HandlerOutcome } from './outcome.ts'
 
 /** What handlers act on: a running container. */
 export interface HandlerTarget {

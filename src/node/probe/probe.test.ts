@@ -7,8 +7,9 @@ import { afterEach, describe, expect, it } from 'vitest'
 import type { Container, Probe } from '../../api/index.ts'
 import { realClock } from '../../base/index.ts'
 import { pausedClock } from '../../base/testing/paused-clock.ts'
-import { type HandlerOutcome, type HandlerTarget, type ProbeHandler, portNumber, tryHandler } from './handlers.ts'
+import { type HandlerTarget, type ProbeHandler, portNumber, tryHandler } from './handlers.ts'
 import { initialProbeState, nextProbeState, type ProbeResult, probeTiming } from './machine.ts'
+import type { HandlerOutcome } from './outcome.ts'
 import { startProber } from './prober.ts'
 
 const servers: Server[] = []
