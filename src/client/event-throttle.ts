@@ -11,7 +11,7 @@ export interface EventThrottle {
 }
 
 /** `identity` is the same for Events that become one: the message, unless too many differ only in it. */
-export interface Admitted {
+interface Admitted {
   readonly message: string
   readonly identity: string
 }

@@ -2,7 +2,7 @@ import type { KubeObject } from '../api/index.ts'
 import { errorMessage, type Logger } from '../base/index.ts'
 import type { Change, Lister } from './informer.ts'
 
-export type ChangeHandler<T extends KubeObject> = (change: Change<T>) => void
+type ChangeHandler<T extends KubeObject> = (change: Change<T>) => void
 
 /** Tells handlers of changes, in order, also when a handler causes the next change or adds another handler. */
 export interface FanOut<T extends KubeObject> {

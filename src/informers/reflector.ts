@@ -3,7 +3,7 @@ import { type Backoff, type Clock, createBackoff, errorMessage, type Logger, sle
 import { type Client, ConnectionError, type Selection, type WatchEvent } from '../client/index.ts'
 
 /** Where the reflector puts what it learns. */
-export interface ReflectorTarget<T extends KubeObject> {
+interface ReflectorTarget<T extends KubeObject> {
   /** The complete state of the server at one revision. */
   replace(objects: readonly T[]): void
   /** One change after that state. */

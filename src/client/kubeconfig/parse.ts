@@ -21,7 +21,7 @@ export interface ClusterEntry {
   readonly insecureSkipVerify: boolean
 }
 
-export interface ContextEntry {
+interface ContextEntry {
   readonly cluster: string
   readonly user: string
   readonly namespace: string
@@ -35,7 +35,7 @@ export interface UserEntry {
 }
 
 /** Where PEM text is; `field` is for messages. */
-export type PemSource = { readonly field: string } & ({ readonly data: string } | { readonly file: string })
+type PemSource = { readonly field: string } & ({ readonly data: string } | { readonly file: string })
 
 interface Place {
   readonly where: string
