@@ -2,39 +2,102 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { type EndpointSlice, endpointSliceKind, type Service, serviceKind } from '../../src/api/index.ts'
+import { startTestServer } from '../../src/apiserver/testing/test-server.ts'
 import { realClock, silentLogger } from '../../src/base/index.ts'
-import { type FakeInformer, fakeInformer } from '../../src/informers/testing/index.ts'
+import { createInProcessClient } from '../../src/client/index.ts'
+import { createInformer, type Informer } from '../../src/informers/index.ts'
+import { fakeInformer } from '../../src/informers/testing/index.ts'
 import { sliceIndexes } from '../../src/model/index.ts'
-import { endpoint, service, slice } from '../../src/model/testing/index.ts'
+import { endpoint, port, service, slice } from '../../src/model/testing/index.ts'
 import { createProxy, createUserspaceBackend } from '../../src/proxy/index.ts'
 import type { Result } from '../result.ts'
 
 const SIZES = [10, 1_000, 10_000]
 const SAMPLES = 400
 const WARM_UP = 50
+/** Not 80: whoever listens on all addresses of the machine there would answer instead. */
+const SERVICE_PORT = 24_080
+const GIVE_UP_MS = 10_000
 const PODS = ['127.67.0.1', '127.67.0.2'] as const
 
-/** From the change of an EndpointSlice in the informer to the first connection that reaches the new endpoint, at several sizes. */
+/** From the change of an EndpointSlice to the first connection that reaches the new endpoint, at several sizes. */
 export const run = async (): Promise<readonly Result[]> => {
   const results: Result[] = []
-  for (const size of SIZES) results.push(...(await measure(size)))
+  for (const size of SIZES) results.push(...(await measure(size, proxyLevel)))
+  for (const size of SIZES) results.push(...(await measure(size, endToEnd)))
   return results
 }
 
-const measure = async (size: number): Promise<readonly Result[]> => {
-  const pods = await startPods()
-  const services = fakeInformer(
-    serviceKind,
-    Array.from({ length: size }, (_, index) => serviceAt(index)),
-  )
-  const slices = fakeInformer(
-    endpointSliceKind,
-    Array.from({ length: size }, (_, index) => sliceAt(index, 0, pods.port)),
-    { indexes: sliceIndexes },
-  )
-  const proxy = createProxy({
+/** Where Services and slices live, and how a slice changes. */
+interface World {
+  readonly name: string
+  readonly services: Informer<Service>
+  readonly slices: Informer<EndpointSlice>
+  change(slice: EndpointSlice): Promise<void>
+  close(): Promise<void>
+}
+
+type Open = (services: readonly Service[], slices: readonly EndpointSlice[]) => Promise<World>
+
+/** The change is in the informer already. */
+const proxyLevel: Open = async (all, allSlices) => {
+  const services = fakeInformer(serviceKind, all)
+  const slices = fakeInformer(endpointSliceKind, allSlices, { indexes: sliceIndexes })
+  return {
+    name: 'proxy alone',
     services,
     slices,
+    change: async (changed) => void slices.set(changed),
+    close: async () => {},
+  }
+}
+
+/** The change is a durable write to the API server, in the same process. */
+const endToEnd: Open = async (all, allSlices) => {
+  const api = await startTestServer()
+  const client = createInProcessClient({
+    port: api.server,
+    user: { name: 'bench', groups: ['system:masters'] },
+    userAgent: 'bench/1',
+  })
+  await inParallel(all, (each) => client.create(serviceKind, each))
+  await inParallel(allSlices, (each) => client.create(endpointSliceKind, each))
+  const common = { client, clock: realClock, log: silentLogger }
+  const services = createInformer({ ...common, kind: serviceKind })
+  const slices = createInformer({ ...common, kind: endpointSliceKind, indexes: sliceIndexes })
+  const stop = new AbortController()
+  const running = await Promise.all([services.start(stop.signal), slices.start(stop.signal)])
+  return {
+    name: 'API write to traffic',
+    services,
+    slices,
+    change: async (changed) => void (await client.update(endpointSliceKind, changed)),
+    async close() {
+      stop.abort()
+      await Promise.all(running.map(({ stopped }) => stopped))
+      await api.stop()
+    },
+  }
+}
+
+const inParallel = async <T>(items: readonly T[], act: (item: T) => Promise<unknown>): Promise<void> => {
+  const queue = items.values()
+  const worker = async (): Promise<void> => {
+    for (const item of queue) await act(item)
+  }
+  await Promise.all(Array.from({ length: 64 }, worker))
+}
+
+const measure = async (size: number, open: Open): Promise<readonly Result[]> => {
+  const pods = await startPods()
+  const indexes = Array.from({ length: size }, (_, index) => index)
+  const world = await open(
+    indexes.map(serviceAt),
+    indexes.map((index) => sliceAt(index, 0, pods.port)),
+  )
+  const proxy = createProxy({
+    services: world.services,
+    slices: world.slices,
     backend: createUserspaceBackend({ serviceCIDRs: [], drainMs: 0 }),
     nodeName: 'bench',
     nodePortAddresses: ['127.0.0.1'],
@@ -48,14 +111,15 @@ const measure = async (size: number): Promise<readonly Result[]> => {
   const { stopped } = await proxy.start(stop.signal)
   const startMs = performance.now() - startedAt
   stall.disable()
-  const samples = await sample(size, { slices, port: pods.port })
+  const samples = await sample(size, { world, port: pods.port })
   stop.abort()
   await stopped
+  await world.close()
   await pods.close()
-  const name = `${size.toLocaleString('en-US')} Services`
+  const name = `${world.name}, ${size.toLocaleString('en-US')} Services`
   return [
-    { name: `${name}: endpoint change to traffic change, p50`, value: percentile(samples, 0.5), unit: 'ms' },
-    { name: `${name}: endpoint change to traffic change, p99`, value: percentile(samples, 0.99), unit: 'ms' },
+    { name: `${name}: change to traffic, p50`, value: percentile(samples, 0.5), unit: 'ms' },
+    { name: `${name}: change to traffic, p99`, value: percentile(samples, 0.99), unit: 'ms' },
     { name: `${name}: first sync with all sockets`, value: startMs, unit: 'ms' },
     { name: `${name}: longest stall of the event loop during it`, value: stall.max / 1e6, unit: 'ms' },
   ]
@@ -64,7 +128,7 @@ const measure = async (size: number): Promise<readonly Result[]> => {
 const clusterIP = (index: number): string => `127.66.${index >> 8}.${index & 255}`
 
 const serviceAt = (index: number): Service =>
-  service(`s${index}`, { clusterIP: clusterIP(index), clusterIPs: [clusterIP(index)] })
+  service(`s${index}`, { clusterIP: clusterIP(index), clusterIPs: [clusterIP(index)], ports: [port(SERVICE_PORT)] })
 
 /** Five endpoints, of which only the `ready` one of two may be used. */
 const sliceAt = (index: number, ready: 0 | 1, port: number): EndpointSlice =>
@@ -80,7 +144,7 @@ const sliceAt = (index: number, ready: 0 | 1, port: number): EndpointSlice =>
 
 const sample = async (
   size: number,
-  { slices, port }: { readonly slices: FakeInformer<EndpointSlice>; readonly port: number },
+  { world, port }: { readonly world: World; readonly port: number },
 ): Promise<readonly number[]> => {
   const samples: number[] = []
   const now = new Map<number, 0 | 1>()
@@ -90,8 +154,11 @@ const sample = async (
     now.set(index, ready)
     const changed = sliceAt(index, ready, port)
     const from = performance.now()
-    slices.set(changed)
-    while ((await reached(clusterIP(index))) !== PODS[ready]);
+    await world.change(changed)
+    while ((await reached(clusterIP(index))) !== PODS[ready]) {
+      if (performance.now() - from > GIVE_UP_MS)
+        throw new Error(`${clusterIP(index)}:${SERVICE_PORT} never reached ${PODS[ready]}`)
+    }
     if (round >= WARM_UP) samples.push(performance.now() - from)
   }
   return samples
@@ -101,7 +168,7 @@ const sample = async (
 const reached = (address: string): Promise<string> =>
   new Promise((resolve) => {
     let answer = ''
-    const socket = connect({ host: address, port: 80 })
+    const socket = connect({ host: address, port: SERVICE_PORT })
     socket.on('data', (chunk) => {
       answer += String(chunk)
     })
