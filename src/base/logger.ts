@@ -19,7 +19,7 @@ export const createLogger = (options: { readonly level: LogLevel; readonly path?
   fromPino(
     pino(
       { level: options.level, base: null, timestamp: pino.stdTimeFunctions.isoTime },
-      pino.destination({ dest: options.path ?? 2, sync: true, mkdir: true, append: true }),
+      pino.destination({ dest: options.path ?? 2, sync: true, mkdir: true, append: true, mode: 0o600 }),
     ),
   )
 
