@@ -37,7 +37,7 @@ const run = async (
     queue,
     reconcile,
     clock,
-    log: log.child({ controller: name }),
+    log,
     signal,
     ...(workers ? { workers } : {}),
   })
