@@ -10,7 +10,7 @@ import {
   serviceKind,
 } from '../api/index.ts'
 import type { Client } from '../client/index.ts'
-import { addressAt, formatAddress, parseCIDR } from '../ip/index.ts'
+import { serviceAddress } from './service-address.ts'
 
 export interface AddonOptions {
   readonly serviceCidr: string
@@ -20,12 +20,7 @@ export interface AddonOptions {
 }
 
 /** Where pods find DNS: the tenth address of the service range, as kubeadm has it. */
-export const dnsServiceAddress = (serviceCidr: string): string => {
-  const cidr = parseCIDR(serviceCidr)
-  const address = cidr && addressAt(cidr, DNS_OFFSET)
-  if (!address) throw new Error(`the range ${serviceCidr} has no tenth address`)
-  return formatAddress(address)
-}
+export const dnsServiceAddress = (serviceCidr: string): string => serviceAddress(serviceCidr, DNS_OFFSET)
 
 const DNS_OFFSET = 10n
 

@@ -1,7 +1,6 @@
 import { join } from 'node:path'
 import { scheme } from '../api/index.ts'
 import {
-  type ApiServer,
   bootstrap,
   type Certificates,
   createAllocators,
@@ -18,9 +17,10 @@ import { type Client, createInProcessClient } from '../client/index.ts'
 import { openLmdbStore, type Store } from '../store/index.ts'
 import type { ControlPlane, PartsDeps } from './deps.ts'
 import type { ClusterOptions } from './options.ts'
+import { serviceAddress } from './service-address.ts'
 
 /** `PartsDeps` without what comes later. */
-type ControlPlaneDeps = Omit<PartsDeps, 'host' | 'writer'>
+type ControlPlaneDeps = Omit<PartsDeps, 'host' | 'writer' | 'network'>
 
 /** Opens the store, starts the API server on it, and writes the kubeconfig. */
 export const startControlPlane = async (deps: ControlPlaneDeps): Promise<ControlPlane> => {
@@ -42,10 +42,17 @@ export const startControlPlane = async (deps: ControlPlaneDeps): Promise<Control
   })
   await lifecycle.start(server)
   const certificates = await openCertificates({ path: join(options.dataDir, 'pki'), clock })
-  const { address } = await lifecycle.start(listening(server, certificates, options))
-  const { port } = address
+  const certificate = await certificates.server(subjectsOf(options))
+  const listenOn = async (host: string, wanted: number): Promise<number> => {
+    const request = { host, port: wanted, authority: certificates.authority, certificate }
+    const { address } = await lifecycle.start({ name: `https on ${host}`, start: (signal) => server.listen(request, signal) })
+    return address.port
+  }
+  const port = await listenOn(options.api.address, options.api.port)
+  // Where pods reach it: 127.0.0.1 is their own.
+  if (options.nodeAddress !== options.api.address) await listenOn(options.nodeAddress, port)
   const url = `https://${options.api.address}:${port}`
-  await bootstrap({ port: server, log, serviceCIDRs: options.serviceCidrs, address: options.api.address, apiPort: port })
+  await bootstrap({ port: server, log, serviceCIDRs: options.serviceCidrs, address: options.nodeAddress, apiPort: port })
   const clientFor = (component: string): Client =>
     createInProcessClient({ port: server, user: systemUser(component), userAgent: component })
   await lifecycle.start(createServiceCIDRFinalizer({ client: clientFor('service-cidr-finalizer'), allocators, clock, log }))
@@ -66,14 +73,15 @@ const openStore = ({ options, clock, log }: ControlPlaneDeps) => ({
   },
 })
 
-const listening = (server: ApiServer, certificates: Certificates, { api }: ClusterOptions) => ({
-  name: 'https',
-  async start(signal: AbortSignal) {
-    const subjects = [api.address, '127.0.0.1', 'localhost', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc']
-    const certificate = await certificates.server(subjects)
-    return server.listen({ host: api.address, port: api.port, authority: certificates.authority, certificate }, signal)
-  },
-})
+/** Every name and address that clients may have for it: users, pods, and the Service default/kubernetes. */
+const subjectsOf = ({ api, nodeAddress, serviceCidrs, clusterDomain }: ClusterOptions): readonly string[] => {
+  const names = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc', `kubernetes.default.svc.${clusterDomain}`]
+  const serviceAddresses = serviceCidrs.map((cidr) => serviceAddress(cidr, KUBERNETES_OFFSET))
+  return [api.address, nodeAddress, '127.0.0.1', 'localhost', ...names, ...serviceAddresses]
+}
+
+/** default/kubernetes has the first address of the range. */
+const KUBERNETES_OFFSET = 1n
 
 const writeAdminKubeconfig = async (file: string, server: string, certificates: Certificates): Promise<void> => {
   const client = await certificates.client({ file: 'admin', commonName: 'fairway-admin', organizations: ['system:masters'] })

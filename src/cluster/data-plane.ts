@@ -2,8 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { createControllers } from '../controllers/index.ts'
 import { createDns, parseNameServers, type RunningDns } from '../dns/index.ts'
 import { CONTROLLER_NAME, createIngress, type IngressController } from '../ingress/index.ts'
-import { instanceTag } from '../kernel/link/index.ts'
-import { createCatalogue, createLoopbackNetwork, createNetnsNetwork, createNode } from '../node/index.ts'
+import { createCatalogue, createNode } from '../node/index.ts'
 import type { Proxy as ServiceProxy } from '../proxy/index.ts'
 import { dnsServiceAddress, ensureAddons } from './addons.ts'
 import { type DataPlaneDeps, recorderOf } from './deps.ts'
@@ -49,7 +48,22 @@ export const startDataPlane = async (deps: DataPlaneDeps): Promise<DataPlane> =>
   await lifecycle.start(ingress)
   onStep('node')
   await startNode(deps, informers, dns)
+  tellSubstitutions(deps, informers)
   return { proxy, ingress }
+}
+
+/** The Ingress' substitutes as Events of the Node; those of Services are told by the proxy. */
+const tellSubstitutions = (deps: DataPlaneDeps, informers: ClusterInformers): void => {
+  const { writer, options } = deps
+  const substitutions = writer.current().substitutions.filter(({ what }) => what.startsWith('ingress'))
+  if (substitutions.length === 0) return
+  const recorder = recorderOf(deps, 'fairway-ingress')
+  const node = informers.nodes.get(undefined, options.nodeName)
+  if (!node) return
+  for (const { what, address, port, substitute, reason } of substitutions) {
+    const message = `${what}: ${address}:${port} is served on port ${substitute}: ${reason}`
+    recorder.event(node, { type: 'Warning', reason: 'PortSubstituted', message })
+  }
 }
 
 const startDns = async ({ options, lifecycle, clock, log }: DataPlaneDeps, informers: ClusterInformers): Promise<RunningDns> => {
@@ -58,7 +72,7 @@ const startDns = async ({ options, lifecycle, clock, log }: DataPlaneDeps, infor
   const dns = createDns({
     ...informers,
     domain: options.clusterDomain,
-    address: '127.0.0.1',
+    address: options.nodeAddress,
     port: 0,
     upstreams: parseNameServers(resolvConf, [dnsServiceAddress(serviceCidr)]),
     clock,
@@ -69,9 +83,8 @@ const startDns = async ({ options, lifecycle, clock, log }: DataPlaneDeps, infor
 
 const startNode = async (deps: DataPlaneDeps, informers: ClusterInformers, dns: RunningDns): Promise<void> => {
   const { options, host, clock, log, lifecycle, control, podLogs } = deps
-  const { podCidr: podCIDR, nodeAddress, clusterDomain: domain } = options
+  const domain = options.clusterDomain
   const isNetns = options.network.kind === 'netns'
-  const tag = instanceTag(options.dataDir)
   const [serviceCidr = ''] = options.serviceCidrs
   const node = createNode({
     client: control.clientFor('node'),
@@ -80,9 +93,7 @@ const startNode = async (deps: DataPlaneDeps, informers: ClusterInformers, dns: 
     serviceInformer: informers.services,
     configMapInformer: informers.configMaps,
     secretInformer: informers.secrets,
-    network: isNetns
-      ? createNetnsNetwork({ exec: host.exec, tag, podCIDR, nodeAddress })
-      : createLoopbackNetwork({ podCIDR, nodeAddress }),
+    network: deps.network,
     nodeName: options.nodeName,
     dataDir: options.dataDir,
     catalogue: createCatalogue({ file: options.images }),

@@ -1,6 +1,7 @@
 import type { Clock, Logger } from '../base/index.ts'
 import { type Client, createEventRecorder, type EventRecorder } from '../client/index.ts'
 import type { Host } from '../host/index.ts'
+import type { PodNetwork } from '../node/index.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { ClusterOptions } from './options.ts'
 import type { PodLogsRelay } from './pod-logs-relay.ts'
@@ -13,6 +14,7 @@ export interface PartsDeps {
   readonly lifecycle: Lifecycle
   readonly clock: Clock
   readonly log: Logger
+  readonly network: PodNetwork
   readonly podLogs: PodLogsRelay
   readonly writer: StatusWriter
   /** Tells the user what is being started; throws when the start was called off. */

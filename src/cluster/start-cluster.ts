@@ -12,6 +12,7 @@ import { createLifecycle, type Lifecycle } from './lifecycle.ts'
 import { applyManifest, type Manifest, readManifests } from './manifests/index.ts'
 import { type ClusterFlags, type ClusterOptions, environmentOf, type Privileges, resolveOptions } from './options.ts'
 import { createPodLogsRelay } from './pod-logs-relay.ts'
+import { podNetwork } from './pod-network.ts'
 import { type InstanceStatus, readStatus, startTicksOf } from './status-file.ts'
 import { createStatusWriter } from './status-writer.ts'
 
@@ -105,7 +106,8 @@ interface Request {
 const startParts = async (request: Request): Promise<Parts> => {
   const { options, lifecycle, log } = request
   const writer = createStatusWriter(await initialStatus(options), log)
-  const deps = { ...request, clock: realClock, podLogs: createPodLogsRelay(), writer }
+  const { network } = await lifecycle.start(podNetwork(request.host, options))
+  const deps = { ...request, clock: realClock, network, podLogs: createPodLogsRelay(), writer }
   const control = await startControlPlane(deps)
   await lifecycle.start(writer)
   writer.update({ api: control.url, kubeconfig: control.kubeconfig })

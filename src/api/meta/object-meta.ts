@@ -59,7 +59,7 @@ export const objectMetaSchema = object('ObjectMeta', {
 export type ObjectMeta = Infer<typeof objectMetaSchema>
 
 /** The metadata of a template: the same on the wire, but it has no name until it becomes an object. */
-export const templateMetaSchema: Schema<Partial<ObjectMeta>> = objectMetaSchema
+export const templateMetaSchema: Schema<Partial<ObjectMeta>> = { node: objectMetaSchema.node }
 
 export const listMetaSchema = object('ListMeta', {
   selfLink: optional(1, string()),

@@ -19,6 +19,7 @@ export const createNetnsNetwork = (options: NetnsNetworkOptions): PodNetwork => 
   const pool = new AddressPool(podCIDR, [nodeAddress])
   const bridge = `${tag}-br`
   const addresses = new Map<string, string>()
+  let isPrepared = false
   // Other parts of the instance own links and local routes too; a pod network's names go on with a dash.
   const ofPods = (owned: OwnedLinks): OwnedLinks => ({
     links: owned.links.filter((name) => name.startsWith(`${tag}-`)),
@@ -34,8 +35,10 @@ export const createNetnsNetwork = (options: NetnsNetworkOptions): PodNetwork => 
     podCIDR,
     nodeAddress,
     async prepare() {
+      if (isPrepared) return
       await links.removeOwned(ofPods)
       await links.ensureBridge({ name: bridge, addresses: [`${nodeAddress}/${pool.prefix}`] })
+      isPrepared = true
     },
     async attach({ uid, hostNetwork, preferredAddress }) {
       if (hostNetwork) return { address: nodeAddress }
@@ -55,6 +58,7 @@ export const createNetnsNetwork = (options: NetnsNetworkOptions): PodNetwork => 
       pool.release(address)
     },
     async close() {
+      isPrepared = false
       await links.removeOwned(ofPods)
       for (const address of addresses.values()) pool.release(address)
       addresses.clear()

@@ -7,7 +7,7 @@ export interface PodNetwork {
   readonly podCIDR: string
   /** Of pods with `hostNetwork`, and where pods find this machine. */
   readonly nodeAddress: string
-  /** Makes what all pods share; removes what an earlier run left. */
+  /** Makes what all pods share; removes what an earlier run left. Does nothing when this was done before and not closed since. */
   prepare(): Promise<void>
   /** Rejects when no address is free. */
   attach(request: AttachRequest): Promise<Attachment>
