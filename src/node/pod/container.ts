@@ -108,7 +108,7 @@ export class Container {
     if (run === undefined) return
     const first = !run.stopping
     if (this.#phase.kind === 'running') this.#phase = { ...this.#phase, stopping: true }
-    run.stop(deadlineMs)
+    run.stop(deadlineMs, this.#ready && this.#owner.pod().metadata.deletionTimestamp !== undefined)
     if (first) this.#event('Normal', 'Killing', STOP_MESSAGES[why].replace('NAME', this.spec.name))
   }
 

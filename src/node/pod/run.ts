@@ -10,6 +10,12 @@ import type { PodDeps } from './pod-deps.ts'
 /** SIGTERM is followed by SIGKILL no sooner than this, unless the deletion is forced (as the kubelet has it). */
 const MIN_STOP_MS = 2000
 
+/**
+ * Who carries traffic learns of a deletion at about the time that the node does: SIGTERM waits so long for a container that is an endpoint, so that
+ * none is sent new connections when it closes its port, also without a preStop hook.
+ */
+const ENDPOINT_LEAD_MS = 250
+
 /** What a run tells of itself. */
 export interface RunEvents {
   /** The startup probe has passed. */
@@ -55,8 +61,8 @@ export class Run {
     this.#life.abort()
   }
 
-  /** Ends the process by `deadlineMs`, at once when that is past; an earlier deadline of a later call wins. */
-  stop(deadlineMs: number): void {
+  /** Ends the process by `deadlineMs`, at once when that is past; an earlier deadline of a later call wins. `isEndpoint`: traffic has to leave first. */
+  stop(deadlineMs: number, isEndpoint = false): void {
     const { clock } = this.#options.deps
     if (deadlineMs >= this.#deadlineMs) return
     this.#deadlineMs = deadlineMs
@@ -70,7 +76,7 @@ export class Run {
       return
     }
     this.#timer = clock.setTimer(() => this.#atDeadline(), leftMs)
-    if (first) void this.#stopGracefully()
+    if (first) void this.#stopGracefully(isEndpoint ? Math.min(ENDPOINT_LEAD_MS, leftMs) : 0)
   }
 
   async #begin(): Promise<void> {
@@ -118,13 +124,15 @@ export class Run {
     })
   }
 
-  async #stopGracefully(): Promise<void> {
+  async #stopGracefully(leadMs: number): Promise<void> {
     const { target, events, deps } = this.#options
+    const lead = leadMs > 0 ? sleep(deps.clock, leadMs, this.#life.signal) : undefined
     const preStop = target.container.lifecycle?.preStop
     if (preStop) {
       const outcome = await this.#hook(preStop, this.#deadlineMs - deps.clock.now())
       if (!outcome.ok && !this.#life.signal.aborted) events.event('FailedPreStopHook', `PreStopHook failed: ${outcome.output}`)
     }
+    await lead
     if (!this.#asked) await this.#ask()
   }
 
