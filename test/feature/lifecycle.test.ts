@@ -89,7 +89,7 @@ describe.each(variants(15))('a workload that changes under load, $title', ({ asU
 
     it(`${promise} at set image and rollout undo`, async () => {
       expectPromised(await during(() => world.kubectl.ok(['set', 'image', 'deployment/web', 'echo=traefik/whoami'])))
-      expectPromised(await during(() => world.kubectl.ok(['rollout', 'undo`, 'deployment/web'])))
+      expectPromised(await during(() => world.kubectl.ok(['rollout', 'undo', 'deployment/web'])))
       expect(await world.jsonpath('{.spec.template.spec.containers[0].image}', 'deployment', 'web')).toBe('fairway/echo')
     })
 
