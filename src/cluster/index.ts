@@ -14,4 +14,4 @@ export {
 export { type ClusterFlags, defaultDataDir, environmentOf } from './options.ts'
 export { startCluster } from './start.ts'
 export type { RunningCluster } from './start-cluster.ts'
-export { type InstanceStatus, readStatus, type Substitution } from './status-file.ts'
+export { type InstanceStatus, readStatus, type Substitution, startTicksOf } from './status-file.ts'

@@ -1,38 +1,27 @@
-import { readdir, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { deploymentKind, type Ingress, ingressKind, type Service, serviceKind } from '../../api/index.ts'
 import type { Client } from '../../client/index.ts'
 import type { ClusterFlags, InstanceStatus, RunningCluster } from '../../cluster/index.ts'
+import { claimDemo } from '../demo.ts'
 import { dataDirOf } from '../instance.ts'
 import { align } from '../output.ts'
 import { runInForeground } from './up.ts'
 
 const SHOP = fileURLToPath(new URL('../../../examples/shop', import.meta.url))
-/** In a data folder that only this command made: then it is removed at the end. */
-const DEMO_MARK = '.demo'
 const PATIENCE_MS = 60_000
 
 /** `fairway start` (npm start): up with the shop, a table of what to try, and nothing left behind. */
 export const start = async (flags: ClusterFlags): Promise<void> => {
-  const dataDir = dataDirOf(flags)
-  const isDemo = flags.dataDir === undefined && (await isNewOrDemo(dataDir))
+  const demo = flags.dataDir === undefined ? await claimDemo(dataDirOf(flags)) : undefined
   try {
     await runInForeground({ ...flags, manifests: [...(flags.manifests ?? []), SHOP] }, async (cluster, signal) => {
-      if (isDemo) await writeFile(join(dataDir, DEMO_MARK), '')
       await untilAvailable(cluster.client, AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]))
       if (!signal.aborted) console.log(await overview(cluster))
     })
   } finally {
-    if (isDemo && (await hasMark(dataDir))) await rm(dataDir, { recursive: true, force: true })
+    await demo?.remove()
   }
 }
-
-const entries = (folder: string): Promise<readonly string[]> => readdir(folder).catch(() => [])
-
-const isNewOrDemo = async (dataDir: string): Promise<boolean> => (await entries(dataDir)).length === 0 || hasMark(dataDir)
-
-const hasMark = async (dataDir: string): Promise<boolean> => (await entries(dataDir)).includes(DEMO_MARK)
 
 /** Waits until every Deployment of the shop has its pods; gives up silently when the time is up. */
 const untilAvailable = async (client: Client, signal: AbortSignal): Promise<void> => {

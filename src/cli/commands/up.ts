@@ -1,9 +1,11 @@
 import { errorMessage } from '../../base/index.ts'
 import { type ClusterFlags, type RunningCluster, startCluster } from '../../cluster/index.ts'
+import { adoptDemo } from '../demo.ts'
 
-/** `fairway up`: runs in the foreground until SIGINT or SIGTERM. */
+/** `fairway up`: runs in the foreground until SIGINT, SIGTERM or SIGHUP. */
 export const up = async (flags: ClusterFlags): Promise<void> => {
   await runInForeground(flags, async (cluster) => {
+    await adoptDemo(cluster.status().dataDir)
     console.log(`ready. kubeconfig: ${cluster.status().kubeconfig}`)
     for (const note of cluster.status().notes) console.log(`note: ${note}`)
     for (const s of cluster.status().substitutions) {
@@ -12,6 +14,9 @@ export const up = async (flags: ClusterFlags): Promise<void> => {
   })
 }
 
+/** SIGHUP: the terminal was closed. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
 /** Starts a cluster, shows its progress, calls `whenReady`, and stays until it is told to stop. A second signal ends it at once. */
 export const runInForeground = async (
   flags: ClusterFlags,
@@ -19,12 +24,15 @@ export const runInForeground = async (
 ): Promise<void> => {
   const stop = new AbortController()
   const onSignal = (): void => {
-    if (stop.signal.aborted) process.exit(130)
+    if (stop.signal.aborted) {
+      console.error('stopped at once; "fairway cleanup" removes what is left on this machine')
+      process.exit(130)
+    }
     console.error('stopping (again to stop at once)')
     stop.abort()
   }
-  process.on('SIGINT', onSignal)
-  process.on('SIGTERM', onSignal)
+  for (const signal of SIGNALS) process.on(signal, onSignal)
+  outliveTheTerminal()
   try {
     const cluster = await startCluster(flags, { signal: stop.signal, onStep: (step) => console.error(`  ${step}`) })
     await whenReady(cluster, stop.signal).catch((error: unknown) => {
@@ -36,7 +44,14 @@ export const runInForeground = async (
     if (!stop.signal.aborted) throw error
     process.exitCode = 130
   } finally {
-    process.off('SIGINT', onSignal)
-    process.off('SIGTERM', onSignal)
+    for (const signal of SIGNALS) process.off(signal, onSignal)
+  }
+}
+
+/** A closed terminal or `fairway up | head` takes away only what is printed: what runs is stopped by a signal, in order. */
+const outliveTheTerminal = (): void => {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.removeAllListeners('error')
+    stream.on('error', () => undefined)
   }
 }
