@@ -21,6 +21,8 @@ export type StatusReason =
   | 'UnsupportedMediaType'
   | 'InternalError'
   | 'ServiceUnavailable'
+  /** Not of Kubernetes: the disk is full. */
+  | 'InsufficientStorage'
 
 /** A failure of the API, with the Status that a client gets or got. */
 export class ApiError extends Error {

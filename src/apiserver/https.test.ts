@@ -199,6 +199,15 @@ describe('answers', () => {
     expect(text).toMatch(/apiserver_storage_objects\{resource="namespaces"\} 4/)
   })
 
+  test('OpenAPI v2 is served as the protobuf that kubectl up to 1.28 asks for', async () => {
+    const headers = { accept: 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf' }
+    const { body, headers: answered } = await admin.open('/openapi/v2?timeout=32s', headers)
+    expect(answered['content-type']).toBe('application/com.github.proto-openapi.spec.v2.v1.0+protobuf')
+    const chunks: Buffer[] = []
+    for await (const chunk of body) chunks.push(chunk)
+    expect(Buffer.concat(chunks).includes('io.k8s.api.core.v1.Service')).toBe(true)
+  })
+
   test('discovery documents carry an ETag that saves the second answer', async () => {
     const first = await admin.send('GET', '/apis')
     const { etag } = first.headers

@@ -15,11 +15,13 @@ import { createDocumentRoute, type HealthCheck } from './http/document-routes.ts
 import { type Exchange, infoOf } from './http/exchange.ts'
 import { type Listening, listenHttps } from './http/listen.ts'
 import { createResourceRoute } from './http/resource-route.ts'
+import { sendJson } from './http/respond.ts'
 import { createServerMetrics } from './metrics.ts'
 import { ensureNamespaces } from './namespaces.ts'
 import { createOpenApi } from './openapi/index.ts'
 import { builtInStrategies } from './registry/strategies.ts'
 import type { Strategy } from './registry/strategy.ts'
+import type { ResourceInfo } from './request-info.ts'
 import { createResources, executeRequest, type PodLogs, type RestContext, reviews } from './rest/index.ts'
 
 export interface ApiServerOptions {
@@ -124,6 +126,7 @@ const createHandler = (options: ApiServerOptions, context: RestContext, isReady:
   const route = async (exchange: Exchange): Promise<void> => {
     const info = infoOf(exchange)
     if (info.kind === 'path') await documentRoute(exchange, info)
+    else if (isDefinitionList(info)) sendJson(exchange.response, 200, noDefinitions)
     else await resourceRoute(exchange, info)
   }
   const filters = createFilters({
@@ -135,6 +138,17 @@ const createHandler = (options: ApiServerOptions, context: RestContext, isReady:
     isServed: (info) => info.kind === 'resource' && context.resources.find(info.group, info.version, info.resource) !== undefined,
   })
   return (exchange: Exchange): Promise<void> => runFilters(filters, exchange)
+}
+
+/** kubectl lists the custom kinds when it meets a kind that is not served, and names that kind only when the list is answered. */
+const isDefinitionList = ({ verb, group, resource }: ResourceInfo): boolean =>
+  verb === 'list' && group === 'apiextensions.k8s.io' && resource === 'customresourcedefinitions'
+
+const noDefinitions = {
+  kind: 'CustomResourceDefinitionList',
+  apiVersion: 'apiextensions.k8s.io/v1',
+  metadata: { resourceVersion: '1' },
+  items: [],
 }
 
 /** Answered, never stored. */

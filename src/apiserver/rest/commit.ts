@@ -1,9 +1,18 @@
 import { type ApiError, invalid, type KubeObject, type Problem } from '../../api/index.ts'
-import type { Condition, Entry, Write } from '../../store/index.ts'
+import {
+  type Condition,
+  type Entry,
+  type Store,
+  type Transaction,
+  type TransactionResult,
+  type Write,
+  WriteFailedError,
+} from '../../store/index.ts'
 import { encodeObject, withResourceVersion } from '../cache/index.ts'
 import { keyOf } from '../registry/keys.ts'
 import type { Plan } from '../registry/strategy.ts'
 import type { RestContext } from './context.ts'
+import { notStored } from './failures.ts'
 import { type Resource, subjectOf } from './resources.ts'
 
 /** One change of one stored object. */
@@ -26,7 +35,7 @@ export type CommitResult =
   /** Something else that the write depended on has changed: try again. */
   | { readonly kind: 'retry' }
 
-/** Plans and writes one change in one transaction. Throws `Invalid` when the plan is refused. */
+/** Plans and writes one change in one transaction. Throws `Invalid` when the plan is refused, 507 or 503 when the disk does not take it. */
 export const commit = async (context: RestContext, request: Commit): Promise<CommitResult> => {
   const { resource, old, dryRun } = request
   const plan = await planOf(request)
@@ -35,7 +44,7 @@ export const commit = async (context: RestContext, request: Commit): Promise<Com
   try {
     if (dryRun) return { kind: 'committed', object: plan.object, revision: Number(old?.metadata.resourceVersion ?? 0) }
     const key = keyOf(resource.hub, plan.object ?? old ?? unreachable())
-    const result = await context.store.transact({
+    const result = await write(context.store, {
       conditions: [
         { key, modRevision: Number(old?.metadata.resourceVersion ?? 0) },
         ...(request.conditions ?? []),
@@ -52,6 +61,14 @@ export const commit = async (context: RestContext, request: Commit): Promise<Com
     return own === undefined ? { kind: 'retry' } : { kind: 'changed', entry: own.entry }
   } finally {
     plan.settle(committed)
+  }
+}
+
+const write = async (store: Store, transaction: Transaction): Promise<TransactionResult> => {
+  try {
+    return await store.transact(transaction)
+  } catch (error) {
+    throw error instanceof WriteFailedError ? notStored(error) : error
   }
 }
 

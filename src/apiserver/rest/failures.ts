@@ -1,4 +1,5 @@
 import { ApiError, invalid, type Problem, type Status } from '../../api/index.ts'
+import type { WriteFailedError } from '../../store/index.ts'
 
 /** Failures that only a server makes; the common ones are in `api`. */
 export const unsupportedMediaType = (message: string): ApiError =>
@@ -36,6 +37,12 @@ export const internalError = (message: string): ApiError =>
 
 export const serviceUnavailable = (message: string): ApiError =>
   new ApiError({ code: 503, reason: 'ServiceUnavailable', message })
+
+/** 507 where the disk is full, which waiting alone does not mend; 503 where the store failed otherwise. Nothing of the write is stored. */
+export const notStored = (error: WriteFailedError): ApiError =>
+  error.reason === 'full'
+    ? new ApiError({ code: 507, reason: 'InsufficientStorage', message: error.message }, { cause: error })
+    : new ApiError({ code: 503, reason: 'ServiceUnavailable', message: error.message }, { cause: error })
 
 export const tooManyRequests = (message: string): ApiError =>
   new ApiError({ code: 429, reason: 'TooManyRequests', message, details: { retryAfterSeconds: 1 } })

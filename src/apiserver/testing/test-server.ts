@@ -16,6 +16,8 @@ export interface TestServerOptions {
   readonly podLogs?: PodLogs
   /** A folder that outlives the server; one that goes with it when left out. */
   readonly path?: string
+  /** Disk space that the store leaves free; more than there is makes a full disk of it. */
+  readonly reserveBytes?: number
 }
 
 /** An API server over a real store in a folder of its own. */
@@ -46,7 +48,9 @@ const ADMIN = { name: 'admin', groups: ['system:masters'] }
 export const startTestServer = async (options: TestServerOptions = {}): Promise<TestServer> => {
   const folder = options.path ?? (await mkdtemp(join(tmpdir(), 'fairway-apiserver-')))
   const clock = options.clock ?? realClock
-  const store = await openLmdbStore({ path: join(folder, 'store'), clock: realClock, log: silentLogger })
+  const { reserveBytes } = options
+  const path = join(folder, 'store')
+  const store = await openLmdbStore({ path, clock: realClock, log: silentLogger, ...(reserveBytes && { reserveBytes }) })
   const server = createApiServer({ store, kinds: scheme, version: '0.0.0', log: silentLogger, ...options, clock })
   const stopping = new AbortController()
   const running = await server.start(stopping.signal)
