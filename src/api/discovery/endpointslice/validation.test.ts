@@ -21,9 +21,9 @@ describe('an EndpointSlice', () => {
     ['may have a thousand endpoints', { endpoints: many(1000) }, []],
     ['may not have more', { endpoints: many(1001) }, ['endpoints: TooMany must have at most 1000 items']],
     [
-      'may not have more than a hundred ports',
-      { ports: Array.from({ length: 101 }, (_, index) => ({ name: `p${index}`, port: 1 })) },
-      ['ports: TooMany must have at most 100 items'],
+      'may not have more than 20,000 ports',
+      { ports: Array.from({ length: 20_001 }, (_, index) => ({ name: `p${index}`, port: 1 })) },
+      ['ports: TooMany must have at most 20000 items'],
     ],
     ['has an address type', { addressType: '' }, ['addressType: Required']],
     ['has a known address type', { addressType: 'IP' }, ['addressType: NotSupported supported values: "FQDN", "IPv4", "IPv6"']],

@@ -17,7 +17,7 @@ import type { Endpoint, EndpointHints, EndpointPort, EndpointSlice } from './sch
 const ADDRESS_TYPES = ['FQDN', 'IPv4', 'IPv6']
 const MAX_ENDPOINTS = 1000
 const MAX_ADDRESSES = 100
-const MAX_PORTS = 100
+const MAX_PORTS = 20_000
 const MAX_HINTS = 8
 const MAX_TOPOLOGY_LABELS = 16
 
