@@ -61,6 +61,18 @@ describe.each(variants)('what is around an instance goes wrong, $title', ({ asUs
     })
   })
 
+  describe('a Service of 10,000 ports', () => {
+    it('is served at its last one, and others meanwhile', async () => {
+      const ports = Array.from({ length: 10_000 }, (_, i) => ({ name: `p${i}`, port: i + 20_000, targetPort: 8080 }))
+      await world.kubectl.ok(['create', '-f', '-'], JSON.stringify(service('many', { selector: { app: 'web' }, ports })))
+      expect((await world.ingress('good.example', '/')).pod).toMatch(/^web-/)
+      const url = `http://${await world.clusterIP('many')}:29999/`
+      await expect.poll(async () => (await world.get(url)).pod, { timeout: 40_000 }).toMatch(/^web-/)
+      await world.kubectl.ok(['delete', 'service', 'many'])
+      await expect.poll(async () => (await world.get(url)).code, SOON).toBe(0)
+    })
+  })
+
   describe('Services that lead to themselves', () => {
     it.each([
       ['its own ClusterIP', 'loop-self', 31_760, async () => [await world.clusterIP('loop-self'), 8080]],
