@@ -79,7 +79,8 @@ export const createKubectl = async (kubeconfig: string, version: KubectlVersion 
         if (error !== null && typeof error.code !== 'number') reject(error)
         else resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr })
       })
-      child.stdin?.end(stdin ?? '')
+      // kubectl may end before it has read all, or anything.
+      child.stdin?.on('error', () => {}).end(stdin ?? '')
     })
   return {
     run,

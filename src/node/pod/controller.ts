@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { isConflict, isNotFound, type Pod, podKind } from '../../api/index.ts'
-import { errorMessage, type Timer } from '../../base/index.ts'
+import { errorMessage, sleep, type Timer } from '../../base/index.ts'
 import { ContainerLog } from '../logs/container-log.ts'
 import type { Attachment } from '../network/pod-network.ts'
 import { retryDelay } from './backoff.ts'
@@ -222,6 +222,7 @@ export class PodController {
 
   /** The last status goes out before the object goes: endpoints and controllers see how it ended. */
   async #finishDeletion(): Promise<void> {
+    if (this.#attachment && this.#deps.network.kind === 'netns') await sleep(this.#deps.clock, LINGER_MS, this.#stop.signal)
     await this.#release()
     await this.#writer.flush()
     const { name, namespace, finalizers = [] } = this.#pod.metadata
@@ -286,3 +287,5 @@ export class PodController {
 }
 
 const DELETE_RETRY_MS = 1000
+/** What was on its way when the last process ended gets a reset from the pod's network namespace; without the namespace its sender would wait in silence. */
+const LINGER_MS = 200
