@@ -76,7 +76,11 @@ export const endpointSliceSchema = object(
       'Name, labels and the rest of what every object has; the label kubernetes.io/service-name names the Service.',
     ),
     endpoints: optional(2, list(endpointSchema, { type: 'atomic' }), 'Endpoints of the slice, at most 1000.'),
-    ports: optional(3, list(endpointPortSchema, { type: 'atomic' }), 'Ports that every endpoint of the slice has, at most 20,000.'),
+    ports: optional(
+      3,
+      list(endpointPortSchema, { type: 'atomic' }),
+      'Ports that every endpoint of the slice has, at most 20,000.',
+    ),
     addressType: required(4, oneOf('IPv4', 'IPv6', 'FQDN'), 'IPv4, IPv6 or FQDN. It can not change later.'),
   },
   { doc: 'Some of the endpoints of a Service, of one address family and one list of ports.' },
