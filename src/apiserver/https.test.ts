@@ -1,6 +1,6 @@
 import { connect } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { PodLogRequest } from './rest/index.ts'
+import type { PodLogRequest } from '../client/index.ts'
 import { type HttpsClient, type HttpsServer, startHttpsServer } from './testing/https-server.ts'
 import { configMap } from './testing/test-server.ts'
 

@@ -19,5 +19,4 @@ export {
   serviceCidrStrategy,
 } from './registry/servicecidr/index.ts'
 export type { AdmitRequest, Plan, PlanRequest, Strategy } from './registry/strategy.ts'
-export type { PodLogRequest, PodLogs } from './rest/index.ts'
 export { type ApiServer, type ApiServerOptions, createApiServer, type ListenRequest, type StartHook } from './server.ts'

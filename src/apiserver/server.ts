@@ -3,7 +3,7 @@ import { Registry } from 'prom-client'
 import type { IngressClass, Kind, KubeObject } from '../api/index.ts'
 import { ingressClassKind } from '../api/index.ts'
 import { aborted, type Clock, type Component, type Logger, type Running } from '../base/index.ts'
-import type { ApiPort } from '../client/index.ts'
+import type { ApiPort, PodLogs } from '../client/index.ts'
 import type { Store } from '../store/index.ts'
 import { authorize } from './authentication/index.ts'
 import { createCaches } from './cache/index.ts'
@@ -22,7 +22,7 @@ import { createOpenApi } from './openapi/index.ts'
 import { builtInStrategies } from './registry/strategies.ts'
 import type { Strategy } from './registry/strategy.ts'
 import type { ResourceInfo } from './request-info.ts'
-import { createResources, executeRequest, type PodLogs, type RestContext, reviews } from './rest/index.ts'
+import { createResources, executeRequest, type RestContext, reviews } from './rest/index.ts'
 
 export interface ApiServerOptions {
   readonly store: Store

@@ -1,5 +1,5 @@
 import { ApiError } from '../api/index.ts'
-import type { PodLogRequest, PodLogs } from '../apiserver/index.ts'
+import type { PodLogRequest, PodLogs } from '../client/index.ts'
 
 /** Pod logs for an API server that starts before its node. */
 export interface PodLogsRelay extends PodLogs {

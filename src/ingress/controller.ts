@@ -1,5 +1,6 @@
 import type { EndpointSlice } from '../api/index.ts'
-import { type Clock, createBackoff, errorMessage, type Logger, sleep } from '../base/index.ts'
+import type { Clock, Logger } from '../base/index.ts'
+import { type BatchQueue, runBatches } from '../informers/index.ts'
 import { serviceOfSlice } from '../model/index.ts'
 import { keyOf } from './routes/index.ts'
 import type { IngressInformers } from './snapshot.ts'
@@ -26,41 +27,22 @@ export interface ControllerOptions {
  * answer 503); then each change is worked on at once, and changes that come meanwhile make one batch.
  */
 export const runController = async (options: ControllerOptions, signal: AbortSignal, firstDone: () => void): Promise<void> => {
-  const { informers, clock, log } = options
-  const pending = new Pending()
-  const stopListening = subscribe(informers, pending)
-  const backoff = createBackoff({ initialMs: 100, maxMs: 30_000, jitter: 0.2 })
-  const wake = (): void => pending.wake()
-  signal.addEventListener('abort', wake, { once: true })
-  try {
+  const { informers, clock, log, reconcile } = options
+  const queue = new Pending()
+  const stopListening = subscribe(informers, queue)
+  const waitForSync = async (): Promise<void> => {
     await Promise.all(Object.values(informers).map((informer) => informer.waitForSync(signal)))
-    pending.begin()
-    while (!signal.aborted) {
-      const batch = pending.take()
-      if (batch === undefined) {
-        await pending.changed()
-        continue
-      }
-      try {
-        await options.reconcile(batch)
-        backoff.reset()
-        firstDone()
-      } catch (error) {
-        if (signal.aborted) break
-        const retryMs = backoff.next()
-        log.error('ingress sync failed', { ingresses: batch.ingresses.size, error: errorMessage(error), retryMs })
-        pending.giveBack(batch)
-        firstDone()
-        await sleep(clock, retryMs, signal)
-      }
-    }
+    queue.begin()
+  }
+  const failure = { message: 'ingress sync failed', fields: (batch: Batch) => ({ ingresses: batch.ingresses.size }) }
+  try {
+    await runBatches({ queue, waitForSync, reconcile, firstDone, failure, clock, log }, signal)
   } finally {
-    signal.removeEventListener('abort', wake)
     for (const stop of stopListening) stop()
   }
 }
 
-class Pending {
+class Pending implements BatchQueue<Batch> {
   #ingresses = new Set<string>()
   #services = new Set<string>()
   #secrets = new Set<string>()
@@ -109,7 +91,6 @@ class Pending {
     return batch
   }
 
-  /** Resolves at the next addition, or at `wake`. */
   changed(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = resolve

@@ -13,7 +13,7 @@ import {
   secretKind,
 } from '../api/index.ts'
 import { aborted, type Clock, type Component, errorMessage, type Logger, type Running } from '../base/index.ts'
-import type { Client, EventRecorder } from '../client/index.ts'
+import type { Client, EventRecorder, PodLogRequest, PodLogs } from '../client/index.ts'
 import type { Host } from '../host/index.ts'
 import type { Informer } from '../informers/index.ts'
 import { type InstanceTag, instanceTag } from '../kernel/link/index.ts'
@@ -45,25 +45,6 @@ export interface NodeOptions {
   readonly log: Logger
   readonly recorder: EventRecorder
   readonly dns: NodeDns
-}
-
-/** What `kubectl logs` asks for. */
-export interface PodLogRequest {
-  readonly namespace: string
-  readonly name: string
-  readonly container: string
-  readonly follow: boolean
-  readonly previous: boolean
-  readonly timestamps: boolean
-  readonly tailLines?: number
-  readonly sinceSeconds?: number
-  readonly limitBytes?: number
-  readonly signal: AbortSignal
-}
-
-/** The logs of this node's pods. Rejects with `ApiError` when there is no such log. */
-export interface PodLogs {
-  read(request: PodLogRequest): Promise<AsyncIterable<Uint8Array>>
 }
 
 /**

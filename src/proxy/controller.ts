@@ -1,6 +1,6 @@
 import type { EndpointSlice, Node, Service } from '../api/index.ts'
-import { type Clock, createBackoff, errorMessage, type Logger, sleep } from '../base/index.ts'
-import type { Informer } from '../informers/index.ts'
+import type { Clock, Logger } from '../base/index.ts'
+import { type BatchQueue, type Informer, runBatches } from '../informers/index.ts'
 import { serviceOfSlice } from '../model/index.ts'
 
 /** What changed since the last batch. */
@@ -33,50 +33,22 @@ export interface ControllerOptions {
  * only changes that come while a batch is in work wait for each other. A level-triggered key costs the same however often it changed.
  */
 export const runController = async (options: ControllerOptions, signal: AbortSignal, firstDone: () => void): Promise<void> => {
-  const { clock, log } = options
-  const pending = createPending(clock)
-  const stopListening = subscribe(options, pending)
-  const backoff = createBackoff({ initialMs: 100, maxMs: 30_000, jitter: 0.2 })
-  const wakeOnAbort = (): void => pending.wake()
-  signal.addEventListener('abort', wakeOnAbort, { once: true })
+  const { services, slices, nodes, clock, log, reconcile } = options
+  const queue = createPending(clock)
+  const stopListening = subscribe(options, queue)
+  const waitForSync = (): Promise<unknown> =>
+    Promise.all([services.waitForSync(signal), slices.waitForSync(signal), nodes?.waitForSync(signal)])
+  const failure = { message: 'proxy sync failed', fields: (batch: Batch) => ({ services: batch.keys.size }) }
   try {
-    await Promise.all([
-      options.services.waitForSync(signal),
-      options.slices.waitForSync(signal),
-      options.nodes?.waitForSync(signal),
-    ])
-    while (!signal.aborted) {
-      const batch = pending.take()
-      if (batch === undefined) {
-        await pending.changed()
-        continue
-      }
-      try {
-        await options.reconcile(batch)
-        backoff.reset()
-        firstDone()
-      } catch (error) {
-        const retryMs = backoff.next()
-        log.error('proxy sync failed', { services: batch.keys.size, error: errorMessage(error), retryMs })
-        pending.giveBack(batch)
-        firstDone()
-        await sleep(clock, retryMs, signal)
-      }
-    }
+    await runBatches({ queue, waitForSync, reconcile, firstDone, failure, clock, log }, signal)
   } finally {
-    signal.removeEventListener('abort', wakeOnAbort)
     for (const stop of stopListening) stop()
   }
 }
 
-interface Pending {
+interface Pending extends BatchQueue<Batch> {
   add(key: string): void
   addNode(): void
-  giveBack(batch: Batch): void
-  take(): Batch | undefined
-  /** Resolves at the next addition, or at `wake`. */
-  changed(): Promise<void>
-  wake(): void
 }
 
 const createPending = (clock: Clock): Pending => {

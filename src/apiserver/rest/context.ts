@@ -1,5 +1,5 @@
 import type { Clock, Logger } from '../../base/index.ts'
-import type { ApiAnswer, ApiRequest, UserInfo } from '../../client/index.ts'
+import type { ApiAnswer, ApiRequest, PodLogs, UserInfo } from '../../client/index.ts'
 import type { Store } from '../../store/index.ts'
 import type { Caches } from '../cache/index.ts'
 import type { Resource, Resources } from './resources.ts'
@@ -38,24 +38,6 @@ export interface ResourceRequest extends ApiRequest {
 
 /** Answers a request; rejects with `ApiError`. */
 export type Handler = (context: RestContext, request: ResourceRequest) => Promise<ApiAnswer>
-
-/** Where the logs of Pods come from. Rejects with `ApiError`. */
-export interface PodLogs {
-  read(request: PodLogRequest): Promise<AsyncIterable<Uint8Array>>
-}
-
-export interface PodLogRequest {
-  readonly namespace: string
-  readonly name: string
-  readonly container: string
-  readonly follow: boolean
-  readonly previous: boolean
-  readonly timestamps: boolean
-  readonly tailLines?: number
-  readonly sinceSeconds?: number
-  readonly limitBytes?: number
-  readonly signal: AbortSignal
-}
 
 /** An answer with one object. */
 export const objectAnswer = (object: unknown, code = 200, warnings: readonly string[] = []): ApiAnswer => ({

@@ -1,4 +1,4 @@
-export type { Access, PodLogRequest, PodLogs, RestContext } from './context.ts'
+export type { Access, RestContext } from './context.ts'
 export { type BodyNotes, executeRequest, resolve } from './execute.ts'
 export {
   internalError,

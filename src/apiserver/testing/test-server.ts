@@ -3,10 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Kind, type KubeObject, scheme } from '../../api/index.ts'
 import { type Clock, realClock, silentLogger } from '../../base/index.ts'
-import type { ApiAnswer, ApiRequest, RawWatchEvent, Verb } from '../../client/index.ts'
+import type { ApiAnswer, ApiRequest, PodLogs, RawWatchEvent, Verb } from '../../client/index.ts'
 import { openLmdbStore, type Store } from '../../store/index.ts'
 import type { Strategy } from '../registry/strategy.ts'
-import type { PodLogs } from '../rest/index.ts'
 import { type ApiServer, createApiServer } from '../server.ts'
 
 export interface TestServerOptions {

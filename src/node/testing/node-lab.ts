@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { configMapKind, type Pod, podKind, scheme, secretKind, serviceKind } from '../../api/index.ts'
 import { applyPatch } from '../../apiserver/patch/index.ts'
 import { type Clock, createLogger, realClock, silentLogger } from '../../base/index.ts'
-import { type Client, createEventRecorder } from '../../client/index.ts'
+import { type Client, createEventRecorder, type PodLogRequest, type PodLogs } from '../../client/index.ts'
 import { createPortClient } from '../../client/port-client.ts'
 import { type FakeApi, fakeApi } from '../../client/testing/index.ts'
 import { realHost } from '../../host/index.ts'
@@ -15,7 +15,7 @@ import { createCatalogue } from '../catalogue.ts'
 import { createLoopbackNetwork } from '../network/loopback.ts'
 import { createNetnsNetwork } from '../network/netns.ts'
 import type { PodNetwork } from '../network/pod-network.ts'
-import { createNode, type PodLogRequest, type PodLogs } from '../node.ts'
+import { createNode } from '../node.ts'
 
 /** A node with real processes and a real network over an evaluating API fake. */
 export interface NodeLab {
