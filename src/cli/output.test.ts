@@ -8,14 +8,24 @@ const web = service('web').port(80, 'http').build()
 describe('table', () => {
   const nowMs = Date.UTC(2026, 0, 1)
   it('shows the columns of kubectl', () => {
-    const [header = '', row = ''] = table(serviceKind, [web], { isWide: false, withNamespace: false, nowMs }).split('\n')
+    const [header = '', row = ''] = table(serviceKind, [web], {
+      isWide: false,
+      withNamespace: false,
+      withType: false,
+      nowMs,
+    }).split('\n')
     expect(header.split(/\s{2,}/)).toEqual(['NAME', 'TYPE', 'CLUSTER-IP', 'EXTERNAL-IP', 'PORT(S)', 'AGE'])
     expect(row).toMatch(/^web +ClusterIP /)
   })
 
   it('has the namespace first, and more columns when wide', () => {
-    const [header = ''] = table(serviceKind, [web], { isWide: true, withNamespace: true, nowMs }).split('\n')
+    const [header = ''] = table(serviceKind, [web], { isWide: true, withNamespace: true, withType: false, nowMs }).split('\n')
     expect(header).toMatch(/^NAMESPACE .* SELECTOR$/)
+  })
+
+  it('has the type before the name among several types', () => {
+    const [, row = ''] = table(serviceKind, [web], { isWide: false, withNamespace: false, withType: true, nowMs }).split('\n')
+    expect(row).toMatch(/^service\/web +ClusterIP /)
   })
 })
 
@@ -31,10 +41,12 @@ describe('align', () => {
 })
 
 describe('document', () => {
-  it('writes one object as itself and several as a List', () => {
-    expect(JSON.parse(document([web], 'json'))).toMatchObject({ kind: 'Service' })
-    expect(JSON.parse(document([web, web], 'json'))).toMatchObject({ kind: 'List', items: [{}, {}] })
-    expect(document([web], 'yaml')).toContain('kind: Service')
+  it('writes a named object as itself, and a list as a List whatever its length', () => {
+    expect(JSON.parse(document([web], { format: 'json', isList: false }))).toMatchObject({ kind: 'Service' })
+    expect(JSON.parse(document([web], { format: 'json', isList: true }))).toMatchObject({ kind: 'List', items: [{}] })
+    expect(JSON.parse(document([web, web], { format: 'json', isList: false }))).toMatchObject({ kind: 'List', items: [{}, {}] })
+    expect(JSON.parse(document([], { format: 'json', isList: true }))).toMatchObject({ kind: 'List', items: [] })
+    expect(document([web], { format: 'yaml', isList: false })).toContain('kind: Service')
   })
 })
 

@@ -5,6 +5,8 @@ import { labelOf } from '../cluster/index.ts'
 export interface TableOptions {
   readonly isWide: boolean
   readonly withNamespace: boolean
+  /** `service/web` in place of `web`. */
+  readonly withType: boolean
   readonly nowMs: number
 }
 
@@ -14,7 +16,9 @@ export const table = (kind: Kind, objects: readonly KubeObject[], options: Table
   const header = [...(options.withNamespace ? ['NAMESPACE'] : []), ...columns.map((column) => column.name.toUpperCase())]
   const rows = objects.map((object) => [
     ...(options.withNamespace ? [object.metadata.namespace ?? ''] : []),
-    ...columns.map((column) => cellText(column.cell(object, options.nowMs))),
+    ...columns.map((column, i) =>
+      i === 0 && options.withType ? labelOf(kind, object.metadata.name) : cellText(column.cell(object, options.nowMs)),
+    ),
   ])
   return align([header, ...rows])
 }
@@ -34,10 +38,17 @@ export const align = (rows: readonly (readonly string[])[]): string => {
     .join('\n')
 }
 
-/** Objects as a document: a single one itself, several as a List. */
-export const document = (objects: readonly KubeObject[], format: 'yaml' | 'json'): string => {
+export interface DocumentOptions {
+  readonly format: 'yaml' | 'json'
+  /** A List, however many there are: who lists gets `items` each time. */
+  readonly isList: boolean
+}
+
+/** Objects as a document: one that was asked for by its name is itself, all else a List. */
+export const document = (objects: readonly KubeObject[], { format, isList }: DocumentOptions): string => {
   const [first] = objects
-  const value = objects.length === 1 && first ? first : { apiVersion: 'v1', kind: 'List', items: objects }
+  const isSingle = !isList && objects.length === 1 && first !== undefined
+  const value = isSingle ? first : { apiVersion: 'v1', kind: 'List', metadata: { resourceVersion: '' }, items: objects }
   return format === 'json'
     ? JSON.stringify(value, null, 2)
     : stringify(value, { version: '1.1', aliasDuplicateObjects: false }).trimEnd()

@@ -1,7 +1,9 @@
+import { resolve } from 'node:path'
 import tab from '@bomb.sh/tab/commander'
 import { Command, InvalidArgumentError } from 'commander'
 import { scheme } from '../api/index.ts'
 import { VERSION } from '../base/index.ts'
+import { bashCompletion } from './bash-completion.ts'
 
 /** The whole command line; each command's code is loaded when it runs. */
 export const buildProgram = async (): Promise<Command> => {
@@ -90,9 +92,11 @@ const addObjects = (program: Command): void => {
 }
 
 const addInsight = (program: Command): void => {
-  withConnection(program.command('explain'))
+  program
+    .command('explain')
     .description('where a connection goes, and why')
     .argument('<target>', 'a URL of the Ingress, or address:port of a Service')
+    .option('--data-dir <dir>', 'the instance, by its data folder')
     .option('--from <source>', 'who connects: pod, node or outside', choice('pod', 'node', 'outside'), 'node')
     .option('--protocol <protocol>', 'TCP, UDP or SCTP', choice('TCP', 'UDP', 'SCTP'), 'TCP')
     .option('-o, --output <format>', 'text or json', choice('text', 'json'), 'text')
@@ -107,6 +111,14 @@ const withConnection = (command: Command): Command =>
 
 const addCompletion = (program: Command): void => {
   const completion = tab(program, { completionCommandName: 'completion' })
+  program.commands
+    .find((command) => command.name() === 'completion')
+    ?.description('print a script for the shell: source <(npx fairway completion bash)')
+    // The library's script for bash evaluates what was typed, needs the package bash-completion, and finds no program outside of the PATH.
+    .action((shell: 'bash' | 'zsh' | 'fish' | 'powershell') => {
+      if (shell === 'bash') console.log(bashCompletion(process.execPath, resolve(process.argv[1] ?? 'fairway')))
+      else completion.setup('fairway', 'fairway', shell)
+    })
   const resources = completion.commands.get('get')?.arguments.get('resource')
   if (resources) {
     resources.handler = (complete) => {

@@ -3,7 +3,7 @@ import { UserError } from '../../base/index.ts'
 import type { Client } from '../../client/index.ts'
 import { identify, labelOf, orUndefined, readManifests } from '../../cluster/index.ts'
 import { type Connected, type ConnectionOptions, withConnection } from '../connect.ts'
-import { kindsNamed } from '../resources.ts'
+import { targetsNamed } from '../resources.ts'
 import { listAll } from './get.ts'
 
 export interface DeleteCommandOptions extends ConnectionOptions {
@@ -51,6 +51,7 @@ interface Request {
 
 const targetsOf = async ({ client, namespace }: Connected, { resource, names, options }: Request): Promise<readonly Target[]> => {
   if (options.filename) {
+    if (resource || options.all) throw new UserError('-f goes without names and without --all', { exitCode: 2 })
     const manifests = await readManifests(options.filename)
     // In reverse, so that a Namespace goes after what is in it.
     return manifests
@@ -59,14 +60,15 @@ const targetsOf = async ({ client, namespace }: Connected, { resource, names, op
       .reverse()
   }
   if (!resource) throw new UserError('name a resource, or manifests with -f', { exitCode: 2 })
-  const [type = '', slashed] = resource.split('/', 2)
-  const wanted = slashed === undefined ? names : [slashed, ...names]
-  const kinds = kindsNamed(type)
-  if (wanted.length > 0)
-    return kinds.flatMap((kind) => wanted.map((name) => ({ kind, namespace: placeOf(kind, namespace), name })))
+  const targets = targetsNamed(resource, names)
+  const named = targets.flatMap((target) =>
+    target.names.map((name) => ({ kind: target.kind, namespace: placeOf(target.kind, namespace), name })),
+  )
+  if (named.length > 0 && options.all) throw new UserError('a name and --all do not go together', { exitCode: 2 })
+  if (named.length > 0) return named
   if (!options.all) throw new UserError('name the objects, or give --all', { exitCode: 2 })
   const lists = await Promise.all(
-    kinds.map(async (kind) => ({ kind, objects: await listAll(client, kind, { namespace: placeOf(kind, namespace) }) })),
+    targets.map(async ({ kind }) => ({ kind, objects: await listAll(client, kind, { namespace: placeOf(kind, namespace) }) })),
   )
   return lists.flatMap(({ kind, objects }) =>
     objects.map(({ metadata }) => ({ kind, namespace: metadata.namespace, name: metadata.name })),
