@@ -1,11 +1,11 @@
-import { type Deployment, deploymentKind, type ReplicaSet, replicaSetKind, selectorMatches } from '../../api/index.ts'
+import { deploymentKind, type ReplicaSet, replicaSetKind, selectorMatches } from '../../api/index.ts'
 import type { Clock, Component, Logger } from '../../base/index.ts'
 import { type Client, createEventRecorder } from '../../client/index.ts'
-import { again, type Change, DONE, type Outcome, type WorkQueue } from '../../informers/index.ts'
+import { again, DONE, type Outcome, type WorkQueue } from '../../informers/index.ts'
 import type { ControllerInformers } from '../caches.ts'
 import { createLoop, keyOf } from '../loop.ts'
+import { ownersOf, queueOwners } from '../owner-queue.ts'
 import { claim, controllerOf } from '../ownership.ts'
-import { candidatesFor } from '../selection.ts'
 import { createWriteMemory, type WriteMemory } from '../write-memory.ts'
 import { applyRollout } from './apply.ts'
 import { desiredRollout } from './desired.ts'
@@ -59,32 +59,15 @@ const watch = (
   { deployments, replicaSets, pods }: DeploymentControllerDeps['informers'],
   queue: WorkQueue,
   memory: WriteMemory<ReplicaSet>,
-): readonly (() => void)[] => {
-  const ownersOf = (replicaSet: ReplicaSet): readonly Deployment[] => {
-    const controller = controllerOf(replicaSet)
-    if (!controller) {
-      return candidatesFor(deployments, replicaSet).filter(({ spec }) =>
-        selectorMatches(spec.selector, replicaSet.metadata.labels),
-      )
-    }
-    const owner = deployments.get(replicaSet.metadata.namespace, controller.name)
-    return owner && owner.metadata.uid === controller.uid ? [owner] : []
-  }
-  const replicaSetChanged = (change: Change<ReplicaSet>): void => {
-    memory.saw(change)
-    const before = change.type === 'updated' ? ownersOf(change.previous) : []
-    for (const owner of new Set([...before, ...ownersOf(change.object)])) queue.add(keyOf(owner))
-  }
-  return [
-    deployments.onChange(({ object }) => queue.add(keyOf(object))),
-    replicaSets.onChange(replicaSetChanged),
-    // Recreate waits for the last pod of the old template to be gone.
-    pods.onChange(({ type, object }) => {
-      if (type !== 'deleted') return
-      const controller = controllerOf(object)
-      const owner = controller && replicaSets.get(object.metadata.namespace, controller.name)
-      for (const deployment of owner ? ownersOf(owner) : [])
-        if (deployment.spec.strategy?.type === 'Recreate') queue.add(keyOf(deployment))
-    }),
-  ]
-}
+): readonly (() => void)[] => [
+  deployments.onChange(({ object }) => queue.add(keyOf(object))),
+  replicaSets.onChange(queueOwners(deployments, queue, memory)),
+  // Recreate waits for the last pod of the old template to be gone.
+  pods.onChange(({ type, object }) => {
+    if (type !== 'deleted') return
+    const controller = controllerOf(object)
+    const owner = controller && replicaSets.get(object.metadata.namespace, controller.name)
+    for (const deployment of owner ? ownersOf(deployments, owner) : [])
+      if (deployment.spec.strategy?.type === 'Recreate') queue.add(keyOf(deployment))
+  }),
+]

@@ -1,11 +1,11 @@
-import { type Pod, podKind, type ReplicaSet, replicaSetKind, selectorMatches } from '../../api/index.ts'
+import { type Pod, podKind, replicaSetKind, selectorMatches } from '../../api/index.ts'
 import type { Clock, Component, Logger } from '../../base/index.ts'
 import { type Client, createEventRecorder } from '../../client/index.ts'
-import { again, type Change, DONE, type Outcome, type WorkQueue } from '../../informers/index.ts'
+import { again, DONE, type Outcome, type WorkQueue } from '../../informers/index.ts'
 import type { ControllerInformers } from '../caches.ts'
 import { createLoop, keyOf } from '../loop.ts'
-import { claim, controllerOf } from '../ownership.ts'
-import { candidatesFor } from '../selection.ts'
+import { queueOwners } from '../owner-queue.ts'
+import { claim } from '../ownership.ts'
 import { createWriteMemory, type WriteMemory } from '../write-memory.ts'
 import { applyPods, applyStatus } from './apply.ts'
 import { desiredPods, desiredStatus, isSameStatus } from './desired.ts'
@@ -61,19 +61,7 @@ const watch = (
   { pods, replicaSets }: ReplicaSetControllerDeps['informers'],
   queue: WorkQueue,
   memory: WriteMemory<Pod>,
-): readonly (() => void)[] => {
-  const ownersOf = (pod: Pod): readonly ReplicaSet[] => {
-    const controller = controllerOf(pod)
-    if (!controller) {
-      return candidatesFor(replicaSets, pod).filter(({ spec }) => selectorMatches(spec.selector, pod.metadata.labels))
-    }
-    const owner = replicaSets.get(pod.metadata.namespace, controller.name)
-    return owner && owner.metadata.uid === controller.uid ? [owner] : []
-  }
-  const podChanged = (change: Change<Pod>): void => {
-    memory.saw(change)
-    const before = change.type === 'updated' ? ownersOf(change.previous) : []
-    for (const owner of new Set([...before, ...ownersOf(change.object)])) queue.add(keyOf(owner))
-  }
-  return [replicaSets.onChange(({ object }) => queue.add(keyOf(object))), pods.onChange(podChanged)]
-}
+): readonly (() => void)[] => [
+  replicaSets.onChange(({ object }) => queue.add(keyOf(object))),
+  pods.onChange(queueOwners(replicaSets, queue, memory)),
+]
