@@ -255,6 +255,23 @@ describe.each(KUBECTL_VERSIONS)('kubectl %s', (version) => {
     )
   })
 
+  test.each([
+    ['exec', ['exec', 'p', '--', 'ls']],
+    ['portforward', ['port-forward', 'p', '18080:80']],
+    ['attach', ['attach', 'p', '-c', 'p']],
+  ])('pods/%s is refused with a reason', async (subresource, args) => {
+    await ok('run', 'p', '--image=i')
+    // Running, so that kubectl goes on to open the stream.
+    await ok('patch', 'pod', 'p', '--subresource=status', '-p', '{"status":{"phase":"Running"}}')
+    expect(await fails(args)).toContain(`pods/${subresource} is not supported by Fairway yet`)
+  })
+
+  test('short names belong to one group each: no warning', async () => {
+    await feed(ingress, 'apply')
+    const { code, stderr } = await run(['get', 'ing,svc,ep,deploy'])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.not.stringContaining('short name') })
+  })
+
   test('auth can-i and whoami', async () => {
     expect(await ok('auth', 'can-i', 'create', 'pods')).toBe('yes\n')
     expect(await ok('auth', 'whoami')).toContain('system:masters')

@@ -1,3 +1,4 @@
+import { type ApiError, podKind } from '../../api/index.ts'
 import type { ApiAnswer, ApiRequest, Verb } from '../../client/index.ts'
 import type { Handler, ResourceRequest, RestContext } from './context.ts'
 import { create } from './create.ts'
@@ -27,6 +28,14 @@ const SUBRESOURCES: Readonly<Record<string, Verbs>> = {
   eviction: { create: evictPod },
   finalize: { update: finalize },
 }
+
+/** What kubectl opens a stream for; a bare 404 would look as if the pod were missing. */
+const TUNNELS: ReadonlySet<string> = new Set(['attach', 'exec', 'portforward'])
+
+const noTunnel = (subresource: string): ApiError =>
+  methodNotAllowed(
+    `pods/${subresource} is not supported by Fairway yet; pods are processes of this machine: reach them by their addresses (kubectl get pods -o wide)`,
+  )
 
 /** Pods can always be bound and evicted, whether discovery says so or not. */
 const isServed = ({ target, subresource }: ResourceRequest): boolean =>
@@ -61,6 +70,7 @@ export const resolve = (context: RestContext, request: ApiRequest & BodyNotes): 
   if (!resource.kind.namespaced && request.namespace !== undefined) throw pageNotFound()
   if (resource.kind.namespaced && request.namespace === undefined && request.name !== undefined) throw pageNotFound()
   const { subresource } = request
+  if (resource.kind === podKind && subresource !== undefined && TUNNELS.has(subresource)) throw noTunnel(subresource)
   if (subresource !== undefined && !isServed(resourceRequest)) throw pageNotFound()
   const verbs = subresource === undefined ? MAIN : SUBRESOURCES[subresource]
   if (verbs === undefined) throw pageNotFound()
