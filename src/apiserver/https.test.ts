@@ -129,6 +129,20 @@ describe('bodies', () => {
     expect(warned.headers['warning']).toBe('299 - "duplicate field \\"data\\""')
   })
 
+  test('a protobuf body is an object like any other', async () => {
+    // The fields of meta/v1 ObjectMeta and core/v1 ConfigMap in runtime.Unknown, as client-go writes them.
+    const field = (number: number, ...parts: readonly (string | Buffer)[]): Buffer => {
+      const content = Buffer.concat(parts.map((part) => Buffer.from(part)))
+      return Buffer.concat([Buffer.from([(number << 3) | 2, content.length]), content])
+    }
+    const object = Buffer.concat([field(1, field(1, 'from-protobuf')), field(2, field(1, 'a'), field(2, 'b'))])
+    const unknown = Buffer.concat([field(1, field(1, 'v1'), field(2, 'ConfigMap')), field(2, object)])
+    const body = Buffer.concat([Buffer.from('k8s\0'), unknown])
+    const headers = { 'content-type': 'application/vnd.kubernetes.protobuf', accept: 'application/json' }
+    const created = await admin.send('POST', CONFIG_MAPS, { body, headers })
+    expect(created).toMatchObject({ code: 201, object: { metadata: { name: 'from-protobuf' }, data: { a: 'b' } } })
+  })
+
   test('a protobuf body that is none is refused', async () => {
     const headers = { 'content-type': 'application/vnd.kubernetes.protobuf' }
     for (const body of [Buffer.from('k8s\0\x0a\xff'), Buffer.from('{}'), Buffer.from('k8s\0')]) {

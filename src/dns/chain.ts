@@ -1,7 +1,7 @@
 import type { Answer } from 'dns-packet'
 import type { Forwarder } from './forward.ts'
 import { authority, type Response, toAnswer } from './message.ts'
-import { answer, type Question } from './zone/answer.ts'
+import { answer, isWithin, type Question } from './zone/answer.ts'
 import type { Zone } from './zone/zone.ts'
 
 /** One step of the resolver: an answer, or undefined for the next step. */
@@ -40,10 +40,11 @@ export const createChain = (options: ChainOptions): Resolve => {
   return (question) => resolve(question, 0)
 }
 
+/** Names that others serve are not kept waiting; a reverse name may be ours. */
 const refuseUntilReady =
-  ({ isReady }: ChainOptions): Step =>
-  async () =>
-    isReady() ? undefined : failure('SERVFAIL')
+  ({ isReady, domain }: ChainOptions): Step =>
+  async ({ name }) =>
+    isReady() || !(isWithin(name, domain) || isWithin(name, 'arpa')) ? undefined : failure('SERVFAIL')
 
 const answerFromZone =
   ({ zone, domain, ttl }: ChainOptions, resolve: (question: Question, depth: number) => Promise<Response>): Step =>

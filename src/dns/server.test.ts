@@ -145,6 +145,35 @@ describe('bytes from outside', () => {
   })
 })
 
+describe('before Services are known', () => {
+  const asked: string[] = []
+  const resolve = createChain({
+    zone: createZone(),
+    domain: 'cluster.local',
+    ttl: 5,
+    isReady: () => false,
+    forwarder: {
+      resolve: async ({ name }) => {
+        asked.push(name)
+        return { rcode: 'NOERROR', authoritative: false, answers: [], authorities: [], additionals: [] }
+      },
+    },
+  })
+
+  it.each(['web.shop.svc.cluster.local', 'cluster.local', '1.0.96.10.in-addr.arpa'])(
+    '%s fails, and is not absent',
+    async (name) => {
+      expect((await resolve({ name, type: 'A' })).rcode).toBe('SERVFAIL')
+      expect(asked).not.toContain(name)
+    },
+  )
+
+  it.each(['www.example.com', 'notcluster.local'])('%s is asked upstream', async (name) => {
+    expect((await resolve({ name, type: 'A' })).rcode).toBe('NOERROR')
+    expect(asked).toContain(name)
+  })
+})
+
 it('names the taken port', async () => {
   const resolve = createChain({
     zone: createZone(),

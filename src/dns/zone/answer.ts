@@ -57,7 +57,8 @@ const targets = (zone: Zone, found: readonly ZoneRecord[]): readonly ZoneRecord[
   return [...names].flatMap((name) => [...zone.find(name, 'A'), ...zone.find(name, 'AAAA')])
 }
 
-const isWithin = (name: string, domain: string): boolean => name === domain || name.endsWith(`.${domain}`)
+/** Whether `name` is `domain` or below it. */
+export const isWithin = (name: string, domain: string): boolean => name === domain || name.endsWith(`.${domain}`)
 
 const RECORD_TYPES: ReadonlySet<string> = new Set<RecordType>(['A', 'AAAA', 'SRV', 'PTR', 'CNAME', 'TXT'])
 
