@@ -5,11 +5,13 @@ import { UserError } from '../base/index.ts'
 export const kindsNamed = (text: string): readonly Kind[] => {
   const kinds = text.split(',').flatMap((word) => {
     const found = kindsOfWord(word.toLowerCase())
-    if (found.length === 0) throw new UserError(`the server doesn't have a resource type "${word}"`)
+    if (found.length === 0) throw new UserError(`the server doesn't have a resource type "${word}"; it has ${served()}`)
     return found
   })
   return [...new Set(kinds)]
 }
+
+const served = (): string => [...new Set(scheme.map(({ plural }) => plural))].join(', ')
 
 /** A kind, and which of its objects; all of them when no name is given. */
 export interface ResourceTarget {

@@ -73,7 +73,7 @@ describe('the catalogue', () => {
   it.each([
     ['- a', /expected a map of image names/],
     ['app: { command: 7 }', /app\.command: expected a list of words/],
-    ['app: {}', /app: needs a command or a root folder/],
+    ['app: {}', /app: needs "command", a list of words, or "root", a folder/],
     ['app: { command: x, port: 80 }', /app: unknown field port/],
     ['app: { command: x, env: [a] }', /app\.env: expected a map of variables/],
     ['app: { root: 7 }', /app\.root: expected a folder/],

@@ -110,7 +110,8 @@ const readEntry = (name: string, entry: unknown, where: string): Image => {
   if (unknown.length > 0) throw new UserError(`${where}: unknown field ${unknown.join(', ')}`)
   const entrypoint = words(fields['command'], `${where}.command`)
   const root = folder(fields['root'], `${where}.root`)
-  if (entrypoint.length === 0 && root === undefined) throw new UserError(`${where}: needs a command or a root folder`)
+  if (entrypoint.length === 0 && root === undefined)
+    throw new UserError(`${where}: needs "command", a list of words, or "root", a folder`)
   const workingDir = folder(fields['workingDir'], `${where}.workingDir`)
   return {
     name,

@@ -10,7 +10,9 @@ export interface ApplyCommandOptions extends ConnectionOptions {
 /** `fairway apply`: every object is tried; what the server refuses is told and the others go on. */
 export const apply = async (options: ApplyCommandOptions): Promise<void> => {
   const manifests = await readManifests(options.filename)
-  if (manifests.length === 0) throw new UserError('no objects in the manifests')
+  if (manifests.length === 0) {
+    throw new UserError(`no objects in ${options.filename.join(', ')}; name files or folders with YAML or JSON manifests`)
+  }
   await withConnection(options, (connected) => applyAll(connected, manifests))
 }
 
