@@ -1,3 +1,4 @@
+import { HUNG_UP } from './exit-codes.ts'
 import { printFailure } from './failure.ts'
 import { buildProgram } from './program.ts'
 
@@ -18,3 +19,5 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 })
 
 await main(process.argv)
+// Restoring a terminal that is gone aborts Node (SIGABRT, a core file): end by the signal itself, as a shell expects.
+if (process.exitCode === HUNG_UP) process.kill(process.pid, 'SIGHUP')

@@ -1,17 +1,23 @@
-import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Running, UserError } from '../base/index.ts'
 import { askControl, serveControl } from './control.ts'
 
-describe('control socket', () => {
+describe.each([
+  ['a usual folder', ''],
+  ['a folder whose path is longer than a socket may have', 'x'.repeat(150)],
+])('control socket in %s', (_title, below) => {
   const stop = new AbortController()
+  let base: string
   let folder: string
   let running: Running
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'fairway-control-'))
+    base = await mkdtemp(join(tmpdir(), 'fairway-control-'))
+    folder = join(base, below)
+    await mkdir(folder, { recursive: true })
     const handlers = {
       echo: (query: URLSearchParams) => ({ said: query.get('say') }),
       refuse: () => {
@@ -24,7 +30,7 @@ describe('control socket', () => {
   afterAll(async () => {
     stop.abort()
     await running.stopped
-    await rm(folder, { recursive: true })
+    await rm(base, { recursive: true })
   })
 
   it('answers', async () => {

@@ -1,6 +1,7 @@
 import { errorMessage } from '../../base/index.ts'
 import { type ClusterFlags, type RunningCluster, startCluster } from '../../cluster/index.ts'
 import { adoptDemo } from '../demo.ts'
+import { HUNG_UP } from '../exit-codes.ts'
 
 /** `fairway up`: runs in the foreground until SIGINT, SIGTERM or SIGHUP. */
 export const up = async (flags: ClusterFlags): Promise<void> => {
@@ -23,7 +24,8 @@ export const runInForeground = async (
   whenReady: (cluster: RunningCluster, signal: AbortSignal) => Promise<void>,
 ): Promise<void> => {
   const stop = new AbortController()
-  const onSignal = (): void => {
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (signal === 'SIGHUP') process.exitCode = HUNG_UP
     if (stop.signal.aborted) {
       console.error('stopped at once; "fairway cleanup" removes what is left on this machine')
       process.exit(130)
@@ -42,7 +44,7 @@ export const runInForeground = async (
   } catch (error) {
     // Told to stop while it started: everything is released, and there is nothing to say.
     if (!stop.signal.aborted) throw error
-    process.exitCode = 130
+    process.exitCode ??= 130
   } finally {
     for (const signal of SIGNALS) process.off(signal, onSignal)
   }
