@@ -17,7 +17,7 @@ describe('printFailure', () => {
       1,
       'fairway: error from server (NotFound): services "a" not found',
     ],
-    [new ConnectionError('no answer'), 1, 'fairway: no answer; is fairway running? try "fairway status"'],
+    [new ConnectionError('no answer'), 1, 'fairway: no answer; "fairway status" tells what runs'],
     [new Error('oops'), 70, 'fairway: internal error: oops (a bug; FAIRWAY_DEBUG=1 prints where)'],
     ['thrown text', 70, 'fairway: internal error: thrown text (a bug; FAIRWAY_DEBUG=1 prints where)'],
   ])('%s is one line and exit code %i', (error, code, line) => {

@@ -9,7 +9,7 @@ export const printFailure = (error: unknown): number => {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
   if (error instanceof UserError) return print(error.message, error.exitCode)
   if (error instanceof ApiError) return print(`error from server${error.reason ? ` (${error.reason})` : ''}: ${error.message}`, 1)
-  if (error instanceof ConnectionError) return print(`${error.message}; is fairway running? try "fairway status"`, 1)
+  if (error instanceof ConnectionError) return print(`${error.message}; "fairway status" tells what runs`, 1)
   if (process.env['FAIRWAY_DEBUG']) console.error(error)
   return print(`internal error: ${errorMessage(error)} (a bug; FAIRWAY_DEBUG=1 prints where)`, 70)
 }

@@ -34,7 +34,7 @@ describe('resolveOptions', () => {
     [{ proxyMode: 'nftables' }, root, /--proxy-mode: "nftables" is not one of auto, userspace/],
     [{ serviceCidr: '10.96.0.0' }, root, /--service-cidr: "10.96.0.0" is not a CIDR/],
     [{ serviceCidr: '10.244.0.0/16' }, root, /overlap/],
-    [{ serviceCidr: '10.96.0.0/16' }, user, /--service-cidr 10.96.0.0\/16: .* must lie in 127.0.0.0\/8/],
+    [{ serviceCidr: '10.96.0.0/16' }, user, /--service-cidr 10.96.0.0\/16: .*\(not root\).* must lie in 127.0.0.0\/8/],
     [{ podCidr: '10.0.0.0/24' }, user, /--pod-cidr 10.0.0.0\/24/],
     [{ ingressAddress: 'everywhere' }, root, /--ingress-address/],
     [{ nodeName: 'Ada' }, root, /--node-name/],

@@ -66,7 +66,7 @@ export const resolveOptions = (flags: ClusterFlags, privileges: Privileges): Clu
   const isNetns = privileges.network.kind === 'netns'
   const serviceCidr = flags.serviceCidr ?? (isNetns ? '10.96.0.0/16' : '127.96.0.0/16')
   const podCidr = flags.podCidr ?? (isNetns ? '10.244.0.0/24' : '127.244.0.0/24')
-  checkRanges(serviceCidr, podCidr, isNetns)
+  checkRanges(serviceCidr, podCidr, privileges.network)
   return {
     dataDir: resolve(flags.dataDir ?? defaultDataDir(privileges)),
     network: privileges.network,
@@ -89,7 +89,7 @@ export const resolveOptions = (flags: ClusterFlags, privileges: Privileges): Clu
   }
 }
 
-const checkRanges = (serviceText: string, podText: string, isNetns: boolean): void => {
+const checkRanges = (serviceText: string, podText: string, network: Privileges['network']): void => {
   const service = range('--service-cidr', serviceText)
   const pod = range('--pod-cidr', podText)
   if (cidrsOverlap(service, pod)) {
@@ -97,13 +97,16 @@ const checkRanges = (serviceText: string, podText: string, isNetns: boolean): vo
       exitCode: 2,
     })
   }
-  if (isNetns) return
+  if (network.kind === 'netns') return
   const loopback = range('loopback', LOOPBACK_RANGE)
   for (const [flag, text, cidr] of [['--service-cidr', serviceText, service] as const, ['--pod-cidr', podText, pod] as const]) {
     if (!cidrContainsCIDR(loopback, cidr)) {
-      throw new UserError(`${flag} ${text}: without the right to change the network it must lie in ${LOOPBACK_RANGE}`, {
-        exitCode: 2,
-      })
+      throw new UserError(
+        `${flag} ${text}: pods share this machine's network (${network.reason}), so it must lie in ${LOOPBACK_RANGE}`,
+        {
+          exitCode: 2,
+        },
+      )
     }
   }
 }
