@@ -11,6 +11,7 @@ try {
   console.error('build: the npm packages are not installed; run "npm ci" first')
   process.exit(1)
 }
+if (!existsSync('dist/.tsbuildinfo')) console.error('building (the first time takes some seconds)')
 const result = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { stdio: 'inherit' })
 if (result.status === 0 && existsSync('bin/fairway.js')) chmodSync('bin/fairway.js', 0o755)
 process.exit(result.status ?? 1)

@@ -12,21 +12,20 @@ import {
   serviceCidrStrategy,
   writeKubeconfig,
 } from '../apiserver/index.ts'
-import { aborted, type Running, VERSION } from '../base/index.ts'
+import { VERSION } from '../base/index.ts'
 import { type Client, createInProcessClient } from '../client/index.ts'
-import { openLmdbStore, type Store } from '../store/index.ts'
+import type { Store } from '../store/index.ts'
 import type { ControlPlane, PartsDeps } from './deps.ts'
 import type { ClusterOptions } from './options.ts'
 import { serviceAddress } from './service-address.ts'
 
 /** `PartsDeps` without what comes later. */
-type ControlPlaneDeps = Omit<PartsDeps, 'host' | 'writer' | 'network'>
+type ControlPlaneDeps = Omit<PartsDeps, 'host' | 'writer' | 'network'> & { readonly store: Store }
 
-/** Opens the store, starts the API server on it, and writes the kubeconfig. */
+/** Starts the API server on the store, and writes the kubeconfig. */
 export const startControlPlane = async (deps: ControlPlaneDeps): Promise<ControlPlane> => {
   const { options, lifecycle, clock, log, onStep } = deps
-  onStep('store')
-  const { store } = await lifecycle.start(openStore(deps))
+  const { store } = deps
   const allocators = createAllocators({ store, clock, log })
   await lifecycle.start({ name: 'allocators', start: (signal) => allocators.start(signal) })
   onStep('api server')
@@ -60,18 +59,6 @@ export const startControlPlane = async (deps: ControlPlaneDeps): Promise<Control
   await writeAdminKubeconfig(kubeconfig, url, certificates)
   return { client: clientFor('fairway'), kubeconfig, url, clientFor }
 }
-
-interface RunningStore extends Running {
-  readonly store: Store
-}
-
-const openStore = ({ options, clock, log }: ControlPlaneDeps) => ({
-  name: 'store',
-  async start(signal: AbortSignal): Promise<RunningStore> {
-    const store = await openLmdbStore({ path: join(options.dataDir, 'store'), clock, log })
-    return { store, stopped: aborted(signal).then(() => store.close()) }
-  },
-})
 
 /** Every name and address that clients may have for it: users, pods, and the Service default/kubernetes. */
 const subjectsOf = ({ api, nodeAddress, serviceCidrs, clusterDomain }: ClusterOptions): readonly string[] => {

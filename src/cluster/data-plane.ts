@@ -2,13 +2,14 @@ import { readFile } from 'node:fs/promises'
 import { createControllers } from '../controllers/index.ts'
 import { createDns, parseNameServers, type RunningDns } from '../dns/index.ts'
 import { CONTROLLER_NAME, createIngress, type IngressController } from '../ingress/index.ts'
-import { createCatalogue, createNode } from '../node/index.ts'
+import { createCatalogue, createNode, type Traffic } from '../node/index.ts'
 import type { Proxy as ServiceProxy } from '../proxy/index.ts'
 import { dnsServiceAddress, ensureAddons } from './addons.ts'
 import { type DataPlaneDeps, recorderOf } from './deps.ts'
 import { type ClusterInformers, createInformers } from './informers.ts'
 import { startIngressEngine } from './ingress-engine.ts'
 import { startProxy } from './service-proxy.ts'
+import { createTraffic } from './traffic.ts'
 
 export interface DataPlane {
   readonly proxy: ServiceProxy
@@ -47,7 +48,7 @@ export const startDataPlane = async (deps: DataPlaneDeps): Promise<DataPlane> =>
   })
   await lifecycle.start(ingress)
   onStep('node')
-  await startNode(deps, informers, dns)
+  await startNode(deps, informers, { dns, traffic: createTraffic(informers.endpointSlices, [proxy, ingress]) })
   tellSubstitutions(deps, informers)
   return { proxy, ingress }
 }
@@ -81,7 +82,12 @@ const startDns = async ({ options, lifecycle, clock, log }: DataPlaneDeps, infor
   return lifecycle.start(dns)
 }
 
-const startNode = async (deps: DataPlaneDeps, informers: ClusterInformers, dns: RunningDns): Promise<void> => {
+interface Surroundings {
+  readonly dns: RunningDns
+  readonly traffic: Traffic
+}
+
+const startNode = async (deps: DataPlaneDeps, informers: ClusterInformers, { dns, traffic }: Surroundings): Promise<void> => {
   const { options, host, clock, log, lifecycle, control, podLogs } = deps
   const domain = options.clusterDomain
   const isNetns = options.network.kind === 'netns'
@@ -94,6 +100,7 @@ const startNode = async (deps: DataPlaneDeps, informers: ClusterInformers, dns: 
     configMapInformer: informers.configMaps,
     secretInformer: informers.secrets,
     network: deps.network,
+    traffic,
     nodeName: options.nodeName,
     dataDir: options.dataDir,
     catalogue: createCatalogue({ file: options.images }),

@@ -19,6 +19,7 @@ import type { Clock, Logger } from '../base/index.ts'
 import type { Client } from '../client/index.ts'
 import { controllerIndexes, type KindInformer } from '../controllers/index.ts'
 import { createInformer, type Indexes, type Informer } from '../informers/index.ts'
+import { addressIndex } from './traffic.ts'
 
 export type ClusterInformers = ReturnType<typeof createInformers>
 
@@ -39,7 +40,7 @@ export const createInformers = (deps: InformerDeps) => {
   const typed = {
     services: of(serviceKind, controllerIndexes.services),
     endpoints: of(endpointsKind),
-    endpointSlices: of(endpointSliceKind, controllerIndexes.endpointSlices),
+    endpointSlices: of(endpointSliceKind, { ...controllerIndexes.endpointSlices, ...addressIndex }),
     pods: of(podKind, controllerIndexes.pods),
     nodes: of(nodeKind),
     namespaces: of(namespaceKind),

@@ -10,6 +10,7 @@ import type { ControlPlane } from './deps.ts'
 import { explainTarget } from './explain.ts'
 import { createLifecycle, type Lifecycle } from './lifecycle.ts'
 import { applyManifest, type Manifest, readManifests } from './manifests/index.ts'
+import { storeOf } from './open-store.ts'
 import { type ClusterFlags, type ClusterOptions, environmentOf, type Privileges, resolveOptions } from './options.ts'
 import { createPodLogsRelay } from './pod-logs-relay.ts'
 import { podNetwork } from './pod-network.ts'
@@ -106,9 +107,11 @@ interface Request {
 const startParts = async (request: Request): Promise<Parts> => {
   const { options, lifecycle, log } = request
   const writer = createStatusWriter(await initialStatus(options), log)
+  request.onStep('store')
+  const { store } = await lifecycle.start(storeOf({ dataDir: options.dataDir, clock: realClock, log }))
   const { network } = await lifecycle.start(podNetwork(request.host, options))
   const deps = { ...request, clock: realClock, network, podLogs: createPodLogsRelay(), writer }
-  const control = await startControlPlane(deps)
+  const control = await startControlPlane({ ...deps, store })
   await lifecycle.start(writer)
   writer.update({ api: control.url, kubeconfig: control.kubeconfig })
   const data = await startDataPlane({ ...deps, control })

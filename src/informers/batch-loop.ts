@@ -11,8 +11,37 @@ export interface BatchQueue<B> {
   wake(): void
 }
 
+/** Tells when a batch loop has worked on everything that it knew of. */
+export interface Progress {
+  /** Resolves when all changes that are queued now are in the world; waits on while they fail. */
+  settled(): Promise<void>
+  /** For the loop: how it is woken to look at its queue. */
+  attach(wake: () => void): void
+  /** For the loop: nothing is queued and nothing in work. */
+  idle(): void
+}
+
+export const createProgress = (): Progress => {
+  const waiting: (() => void)[] = []
+  let wake = (): void => {}
+  return {
+    settled: () =>
+      new Promise((resolve) => {
+        waiting.push(resolve)
+        wake()
+      }),
+    attach(wakeLoop) {
+      wake = wakeLoop
+    },
+    idle() {
+      for (const resolve of waiting.splice(0)) resolve()
+    },
+  }
+}
+
 export interface BatchLoopOptions<B> {
   readonly queue: BatchQueue<B>
+  readonly progress?: Progress
   /** Nothing is worked on before: half of the world is not the world. */
   waitForSync(): Promise<unknown>
   /** Brings a batch into the world; what it throws is logged, and the batch comes again after a back-off. */
@@ -34,11 +63,13 @@ export const runBatches = async <B>(options: BatchLoopOptions<B>, signal: AbortS
   const backoff = createBackoff({ initialMs: 100, maxMs: 30_000, jitter: 0.2 })
   const wake = (): void => queue.wake()
   signal.addEventListener('abort', wake, { once: true })
+  options.progress?.attach(wake)
   try {
     await options.waitForSync()
     while (!signal.aborted) {
       const batch = queue.take()
       if (batch === undefined) {
+        options.progress?.idle()
         await queue.changed()
         continue
       }

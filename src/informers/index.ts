@@ -1,4 +1,4 @@
-export { type BatchQueue, runBatches } from './batch-loop.ts'
+export { type BatchQueue, createProgress, type Progress, runBatches } from './batch-loop.ts'
 export { again, type ControllerOptions, DONE, runController } from './controller.ts'
 export { createInformer, type InformerOptions } from './create-informer.ts'
 export { createHoldOff, type HoldOff, type HoldOffOptions } from './hold-off.ts'

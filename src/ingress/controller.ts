@@ -1,6 +1,6 @@
 import type { EndpointSlice } from '../api/index.ts'
 import type { Clock, Logger } from '../base/index.ts'
-import { type BatchQueue, runBatches } from '../informers/index.ts'
+import { type BatchQueue, type Progress, runBatches } from '../informers/index.ts'
 import { serviceOfSlice } from '../model/index.ts'
 import { keyOf } from './routes/index.ts'
 import type { IngressInformers } from './snapshot.ts'
@@ -18,6 +18,7 @@ export interface ControllerOptions {
   readonly informers: IngressInformers
   readonly clock: Clock
   readonly log: Logger
+  readonly progress?: Progress
   /** Brings a batch into the world; what it throws is logged, and the batch comes again after a back-off. */
   reconcile(batch: Batch): Promise<void>
 }
@@ -27,7 +28,7 @@ export interface ControllerOptions {
  * answer 503); then each change is worked on at once, and changes that come meanwhile make one batch.
  */
 export const runController = async (options: ControllerOptions, signal: AbortSignal, firstDone: () => void): Promise<void> => {
-  const { informers, clock, log, reconcile } = options
+  const { informers, progress, clock, log, reconcile } = options
   const queue = new Pending()
   const stopListening = subscribe(informers, queue)
   const waitForSync = async (): Promise<void> => {
@@ -36,7 +37,7 @@ export const runController = async (options: ControllerOptions, signal: AbortSig
   }
   const failure = { message: 'ingress sync failed', fields: (batch: Batch) => ({ ingresses: batch.ingresses.size }) }
   try {
-    await runBatches({ queue, waitForSync, reconcile, firstDone, failure, clock, log }, signal)
+    await runBatches({ queue, progress, waitForSync, reconcile, firstDone, failure, clock, log }, signal)
   } finally {
     for (const stop of stopListening) stop()
   }

@@ -1,6 +1,7 @@
 import type { Ingress } from '../api/index.ts'
 import { type Clock, type Component, errorMessage, type Logger, type Running, realClock } from '../base/index.ts'
 import type { Client, EventRecorder } from '../client/index.ts'
+import { createProgress } from '../informers/index.ts'
 import type { Engine, RouteTable, TableDelta } from '../l7/index.ts'
 import { type Batch, runController } from './controller.ts'
 import { type Explanation, explainUrl } from './explain.ts'
@@ -29,6 +30,8 @@ export interface IngressOptions extends IngressInformers {
 export interface IngressController extends Component {
   /** Which rule, Service and endpoints a request for this URL gets, and what lost and why; undefined when it is no http URL. */
   explain(url: string): Explanation | undefined
+  /** Resolves when every worker of the engine serves what the caches hold now. */
+  settled(): Promise<void>
   /** The table as the engine has it. */
   readonly table: RouteTable
   /** What Ingresses asked for and do not get. */
@@ -40,6 +43,7 @@ export const createIngress = (options: IngressOptions): IngressController => {
   const sync = new IngressSync(options)
   return {
     name: 'ingress',
+    settled: () => sync.progress.settled(),
     table: sync.routes.table,
     problems: () => sync.routes.standing(),
     explain: (url) =>
@@ -54,6 +58,7 @@ const CLEAR_TIMEOUT_MS = 5_000
 
 class IngressSync {
   readonly routes = new Routes()
+  readonly progress = createProgress()
   readonly #options: IngressOptions
   readonly #informers: IngressInformers
   readonly #config: ClassConfig
@@ -85,12 +90,12 @@ class IngressSync {
     })
     const { log, clock = realClock } = this.#options
     const reconcile = (batch: Batch): Promise<void> => this.#reconcile(batch)
-    const ended = runController({ informers: this.#informers, clock, log, reconcile }, signal, () => firstDone()).catch(
-      (error) => {
-        // Aborted while it waited for the caches: that is a stop, not a failure.
-        if (!signal.aborted) throw error
-      },
-    )
+    const ended = runController({ informers: this.#informers, progress: this.progress, clock, log, reconcile }, signal, () =>
+      firstDone(),
+    ).catch((error) => {
+      // Aborted while it waited for the caches: that is a stop, not a failure.
+      if (!signal.aborted) throw error
+    })
     await Promise.race([first, ended])
     return { stopped: ended.then(() => this.#clearAll()) }
   }

@@ -4,4 +4,4 @@ export { createLoopbackNetwork, type LoopbackNetworkOptions } from './network/lo
 export { createNetnsNetwork, type NetnsNetworkOptions } from './network/netns.ts'
 export type { Attachment, AttachRequest, PodNetwork } from './network/pod-network.ts'
 export { createNode, type NodeOptions } from './node.ts'
-export type { NodeDns } from './pod/pod-deps.ts'
+export type { NodeDns, Traffic } from './pod/pod-deps.ts'

@@ -35,7 +35,7 @@ describe.each(kinds)('a node on the %s network', (kind) => {
       expect(ready.status).toMatchObject({ phase: 'Running', hostIP: lab.network.nodeAddress })
       const { body } = await get(`http://${ready.status?.podIP}:8080/hello`)
       expect(body).toMatchObject({ pod: 'echo', namespace: 'default', node: NODE, podIP: ready.status?.podIP, path: '/hello' })
-      expect(await lab.readLog('echo')).toBe(`echo: http on ${ready.status?.podIP}:8080\n`)
+      await expect.poll(() => lab.readLog('echo')).toBe(`echo: http on ${ready.status?.podIP}:8080\n`)
 
       await get(`http://${ready.status?.podIP}:8080/fail?which=readyz`)
       await lab.when('echo', (changed) => changed.status?.conditions?.find(({ type }) => type === 'Ready')?.status === 'False')

@@ -21,7 +21,7 @@ import type { ImageCatalogue } from './catalogue.ts'
 import { readLog } from './logs/read-log.ts'
 import type { PodNetwork } from './network/pod-network.ts'
 import { PodController } from './pod/controller.ts'
-import type { NodeDns, ObjectReader, PodDeps } from './pod/pod-deps.ts'
+import type { NodeDns, ObjectReader, PodDeps, Traffic } from './pod/pod-deps.ts'
 import { referencesOf } from './pod/references.ts'
 import { machineSize, runRegistration } from './registration.ts'
 import { killLeftovers } from './runtime/journal.ts'
@@ -45,6 +45,8 @@ export interface NodeOptions {
   readonly log: Logger
   readonly recorder: EventRecorder
   readonly dns: NodeDns
+  /** Asked before a pod that is an endpoint gets SIGTERM; without it nobody is waited for. */
+  readonly traffic?: Traffic
 }
 
 /**
@@ -113,7 +115,7 @@ class NodeController {
   }
 
   #podDeps(runtime: PodDeps['runtime'], lowestPort: number): PodDeps {
-    const { client, network, catalogue, host, clock, log, recorder, dns, dataDir } = this.#options
+    const { client, network, catalogue, host, clock, log, recorder, dns, traffic, dataDir } = this.#options
     const machine = machineSize()
     return {
       client,
@@ -130,6 +132,7 @@ class NodeController {
       dataDir,
       podsDir: join(dataDir, 'node', 'pods'),
       dns,
+      traffic,
     }
   }
 

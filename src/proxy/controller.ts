@@ -1,6 +1,6 @@
 import type { EndpointSlice, Node, Service } from '../api/index.ts'
 import type { Clock, Logger } from '../base/index.ts'
-import { type BatchQueue, type Informer, runBatches } from '../informers/index.ts'
+import { type BatchQueue, type Informer, type Progress, runBatches } from '../informers/index.ts'
 import { serviceOfSlice } from '../model/index.ts'
 
 /** What changed since the last batch. */
@@ -22,6 +22,7 @@ export interface ControllerOptions {
   readonly log: Logger
   /** Whether this node's object changed in what the rules see: a heartbeat must not cost a full computation. */
   nodeDiffers(): boolean
+  readonly progress?: Progress
   /** Brings a batch into the world; what it throws is logged, and the batch comes again after a back-off. */
   reconcile(batch: Batch): Promise<void>
   /** Counts changes, for metrics. */
@@ -40,7 +41,7 @@ export const runController = async (options: ControllerOptions, signal: AbortSig
     Promise.all([services.waitForSync(signal), slices.waitForSync(signal), nodes?.waitForSync(signal)])
   const failure = { message: 'proxy sync failed', fields: (batch: Batch) => ({ services: batch.keys.size }) }
   try {
-    await runBatches({ queue, waitForSync, reconcile, firstDone, failure, clock, log }, signal)
+    await runBatches({ queue, progress: options.progress, waitForSync, reconcile, firstDone, failure, clock, log }, signal)
   } finally {
     for (const stop of stopListening) stop()
   }

@@ -2,7 +2,7 @@ import type { Registry } from 'prom-client'
 import type { EndpointSlice, Node, Service } from '../api/index.ts'
 import type { Clock, Component, Logger, Running } from '../base/index.ts'
 import type { EventRecorder, EventText } from '../client/index.ts'
-import type { Informer } from '../informers/index.ts'
+import { createProgress, type Informer, type Progress } from '../informers/index.ts'
 import type { Forwarding, NodeView } from '../model/index.ts'
 import { type Applier, createApplier, type ServiceName, type SyncReport, statusEvent } from './apply.ts'
 import type { Backend, FrontendStatus } from './backend.ts'
@@ -35,6 +35,8 @@ export interface Proxy extends Component {
   forwardings(): readonly Forwarding[]
   /** Frontends that are served on a substitute port or not at all. */
   exceptions(): readonly FrontendStatus[]
+  /** Resolves when every change that the caches hold now carries traffic. */
+  settled(): Promise<void>
   /** Whether the last sync succeeded, and nothing waits for longer than a minute. */
   isHealthy(): boolean
 }
@@ -54,16 +56,18 @@ export const createProxy = (options: ProxyOptions): Proxy => {
     tell: (service, event) => tell(options, service, event),
     breathe: () => new Promise((resolve) => setImmediate(resolve)),
   })
+  const progress = createProgress()
   return {
     name: 'proxy',
     mode: backend.mode,
+    settled: () => progress.settled(),
     explain: (query) => explain({ forwardings: applier.carried.values(), node: node(), exceptions: backend.exceptions() }, query),
     forwardings: () => [...applier.carried.values()],
     exceptions: () => backend.exceptions(),
     isHealthy: liveness.isHealthy,
     async start(signal) {
       const running = await backend.start(signal, (status) => told(options, status))
-      const { first, ended } = control({ options, applier, metrics, liveness, node }, signal)
+      const { first, ended } = control({ options, applier, metrics, liveness, node, progress }, signal)
       await first
       const stopped = Promise.all([running.stopped, ended]).then(() => health.close())
       return { stopped } satisfies Running
@@ -72,6 +76,7 @@ export const createProxy = (options: ProxyOptions): Proxy => {
 }
 
 interface Parts {
+  readonly progress: Progress
   readonly options: ProxyOptions
   readonly applier: Applier
   readonly metrics: ProxyMetrics | undefined
@@ -89,6 +94,7 @@ const control = (parts: Parts, signal: AbortSignal): { readonly first: Promise<v
     const controller = {
       services,
       slices,
+      progress: parts.progress,
       ...(nodes === undefined ? {} : { nodes }),
       nodeName,
       clock,

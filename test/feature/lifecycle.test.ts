@@ -60,8 +60,9 @@ describe.each(variants(15))('a workload that changes under load, $title', ({ asU
   }
 
   /**
-   * A pod that closes its port at SIGTERM cuts what is on the way to it when the machine is so busy that the traffic did not leave within the node's
-   * lead (`ENDPOINT_LEAD_MS`): connections reset, of the hundreds of a change; never a refusal, a wrong answer or silence.
+   * SIGTERM comes when nobody sends the pod new connections any more, but kept ones end with it: the proxy forwards bytes and cannot tell a client
+   * that its connection is about to close. So some kept connections are reset, of the hundreds of requests of a change; never a refusal, a wrong
+   * answer or silence.
    */
   const expectOnlyCutConnections = ({ answered, failures }: LoadReport): void => {
     const total = Object.values(answered).reduce((sum, count) => sum + count, 0)

@@ -26,6 +26,13 @@ export interface PodDeps {
   /** Holds a folder for each pod. */
   readonly podsDir: string
   readonly dns: NodeDns
+  readonly traffic: Traffic | undefined
+}
+
+/** Those who send connections to pods. */
+export interface Traffic {
+  /** Resolves when nobody sends this address new connections any more; may take for ever. */
+  withdrawn(address: string, signal: AbortSignal): Promise<void>
 }
 
 /** Where pods ask for names, and the domain below which Services have theirs. */

@@ -10,11 +10,8 @@ import type { PodDeps } from './pod-deps.ts'
 /** SIGTERM is followed by SIGKILL no sooner than this, unless the deletion is forced (as the kubelet has it). */
 const MIN_STOP_MS = 2000
 
-/**
- * Who carries traffic learns of a deletion at about the time that the node does: SIGTERM waits so long for a container that is an endpoint, so that
- * none is sent new connections when it closes its port, also without a preStop hook.
- */
-const ENDPOINT_LEAD_MS = 250
+/** SIGTERM waits at most this long until nobody sends the container new connections, so that it never closes its port on one, also without a preStop hook. */
+const WITHDRAWAL_LIMIT_MS = 2000
 
 /** What a run tells of itself. */
 export interface RunEvents {
@@ -76,7 +73,7 @@ export class Run {
       return
     }
     this.#timer = clock.setTimer(() => this.#atDeadline(), leftMs)
-    if (first) void this.#stopGracefully(isEndpoint ? Math.min(ENDPOINT_LEAD_MS, leftMs) : 0)
+    if (first) void this.#stopGracefully(isEndpoint ? Math.min(WITHDRAWAL_LIMIT_MS, leftMs) : 0)
   }
 
   async #begin(): Promise<void> {
@@ -124,16 +121,26 @@ export class Run {
     })
   }
 
-  async #stopGracefully(leadMs: number): Promise<void> {
+  async #stopGracefully(withdrawalLimitMs: number): Promise<void> {
     const { target, events, deps } = this.#options
-    const lead = leadMs > 0 ? sleep(deps.clock, leadMs, this.#life.signal) : undefined
+    const withdrawn = this.#withdrawal(withdrawalLimitMs)
     const preStop = target.container.lifecycle?.preStop
     if (preStop) {
       const outcome = await this.#hook(preStop, this.#deadlineMs - deps.clock.now())
       if (!outcome.ok && !this.#life.signal.aborted) events.event('FailedPreStopHook', `PreStopHook failed: ${outcome.output}`)
     }
-    await lead
+    await withdrawn
     if (!this.#asked) await this.#ask()
+  }
+
+  /** Traffic leaves while preStop runs. */
+  async #withdrawal(limitMs: number): Promise<void> {
+    const { target, deps } = this.#options
+    if (limitMs <= 0 || deps.traffic === undefined) return
+    const over = new AbortController()
+    const signal = AbortSignal.any([this.#life.signal, over.signal])
+    await Promise.race([deps.traffic.withdrawn(target.address, signal), sleep(deps.clock, limitMs, signal)])
+    over.abort()
   }
 
   async #ask(): Promise<void> {
