@@ -19,7 +19,10 @@ export const startProxy = async (deps: DataPlaneDeps, informers: ClusterInformer
     localAddresses: options.network.kind === 'netns' ? localAddresses(deps) : undefined,
     clock,
   })
-  const update = (): void => writer.update({ substitutions: merge(writer.current().substitutions, userspace.exceptions()) })
+  const update = (): void =>
+    writer.update({
+      substitutions: merge(writer.current().substitutions, ofServices(userspace.exceptions(), options.firstBindablePort)),
+    })
   const backend: Backend = {
     ...userspace,
     start: (signal, report) =>
@@ -54,11 +57,15 @@ const localAddresses = ({ host, options }: DataPlaneDeps): LocalAddresses => {
 const SERVICE = 'service '
 
 /** The substitutes of Services are replaced by those of now; the others stay. */
-const merge = (known: readonly Substitution[], exceptions: readonly FrontendStatus[]): readonly Substitution[] => [
+const merge = (known: readonly Substitution[], ofNow: readonly Substitution[]): readonly Substitution[] => [
   ...known.filter(({ what }) => !what.startsWith(SERVICE)),
-  ...exceptions.flatMap((status): readonly Substitution[] => {
-    if (status.state !== 'substituted') return []
-    const { address, port, substitute, message } = status
-    return [{ what: `${SERVICE}${status.namespace}/${status.name} ${status.kind}`, address, port, substitute, reason: message }]
-  }),
+  ...ofNow,
 ]
+
+const ofServices = (exceptions: readonly FrontendStatus[], firstBindablePort: number): readonly Substitution[] =>
+  exceptions.flatMap((status): readonly Substitution[] => {
+    if (status.state !== 'substituted') return []
+    const { address, port, substitute, protocol, kind } = status
+    const what = `${SERVICE}${status.namespace}/${status.name} ${kind} ${protocol}`
+    return [{ what, address, port, substitute, reason: `an ordinary user may not bind ports below ${firstBindablePort}` }]
+  })

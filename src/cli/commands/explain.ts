@@ -15,16 +15,19 @@ export const explain = async (target: string, options: ExplainOptions): Promise<
   // The other end of the socket is this program's own `explainTarget`.
   const answer = (await askControl(dataDirOf(options), 'explain', query)) as ClusterExplanation
   if (options.output === 'json') console.log(JSON.stringify(answer.explanation, null, 2))
-  else console.log(answer.kind === 'ingress' ? ingressText(answer.explanation) : serviceText(answer.explanation))
+  else
+    console.log(
+      answer.kind === 'ingress' ? ingressText(answer.explanation, /^https:/i.test(target)) : serviceText(answer.explanation),
+    )
 }
 
 type IngressExplanation = Extract<ClusterExplanation, { kind: 'ingress' }>['explanation']
 type ServiceExplanation = Extract<ClusterExplanation, { kind: 'service' }>['explanation']
 
-const ingressText = ({ host, path, chosen, backend, answer, certificate, lost }: IngressExplanation): string => {
+const ingressText = ({ host, path, chosen, backend, answer, certificate, lost }: IngressExplanation, isTls: boolean): string => {
   const rows: readonly (readonly string[])[] = [
     ['request', `host ${host || '(none)'}, path ${path}`],
-    ['certificate', certificate ?? 'the default one'],
+    ...(isTls ? [['certificate', certificate ?? 'the default one']] : []),
     ...(chosen ? chosenRows(chosen) : [['rule', 'none matches']]),
     ...(answer ? [['answer', `${answer.status} by the Ingress itself: ${answer.reason}`]] : []),
     ...(backend?.endpoints ?? []).map((endpoint) => ['endpoint', `${endpoint.address}:${endpoint.port}`]),
