@@ -106,6 +106,16 @@ describe('fairway up, the end', () => {
     expect(await tracesOf(instance.dataDir, 3)).toEqual([])
   })
 
+  it('takes a Ctrl-C that arrives twice, as npm hands it on, for one', async () => {
+    const instance = await startInstance({ slot: 3, args: ['-f', SHOP] })
+    const exited = once(instance.process, 'exit')
+    instance.process.kill('SIGINT')
+    instance.process.kill('SIGINT')
+    expect(await exited).toEqual([0, null])
+    expect(await tracesOf(instance.dataDir, 3)).toEqual([])
+    await rm(instance.dataDir, { recursive: true })
+  })
+
   it('takes its pods along when it is killed, and cleanup removes the rest', async () => {
     const folder = await dataDir()
     const instance = await startInstance({ slot: 3, dataDir: folder, args: ['-f', SHOP] })

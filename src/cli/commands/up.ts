@@ -1,4 +1,4 @@
-import { errorMessage } from '../../base/index.ts'
+import { errorMessage, realClock } from '../../base/index.ts'
 import { type ClusterFlags, type RunningCluster, startCluster } from '../../cluster/index.ts'
 import { adoptDemo } from '../demo.ts'
 import { HUNG_UP } from '../exit-codes.ts'
@@ -15,6 +15,9 @@ export const up = async (flags: ClusterFlags): Promise<void> => {
   })
 }
 
+/** One Ctrl-C may arrive twice: from the terminal and again from npm, which hands its own on. */
+const SAME_PRESS_MS = 500
+
 /** SIGHUP: the terminal was closed. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
@@ -24,7 +27,10 @@ export const runInForeground = async (
   whenReady: (cluster: RunningCluster, signal: AbortSignal) => Promise<void>,
 ): Promise<void> => {
   const stop = new AbortController()
+  let askedAtMs = Number.NEGATIVE_INFINITY
   const onSignal = (signal: NodeJS.Signals): void => {
+    if (realClock.monotonic() - askedAtMs < SAME_PRESS_MS) return
+    askedAtMs = realClock.monotonic()
     if (signal === 'SIGHUP') process.exitCode = HUNG_UP
     if (stop.signal.aborted) {
       console.error('stopped at once; "fairway cleanup" removes what is left on this machine')
