@@ -1,0 +1,1 @@
+export { createNftablesBackend, type NftablesBackendOptions } from './backend.ts'
