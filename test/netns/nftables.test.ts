@@ -235,6 +235,78 @@ describe.skipIf(!isRoot)('nftables proxy between network namespaces', () => {
     expect(kinds).not.toContain('delete table')
   })
 
+  it('carries IPv6, spread without and kept with session affinity on all frontends', async () => {
+    const { node, outside, pod } = namespaces
+    const script = `
+      const { createServer } = require('node:net')
+      const server = createServer((socket) => { socket.on('error', () => {}); socket.end(process.argv[1] + ' ' + socket.remoteAddress); socket.resume() })
+      server.listen(8080, process.argv[1], () => console.log('listening'))`
+    await onNode(['sh', '-c', 'echo 1 > /proc/sys/net/ipv6/conf/all/forwarding'])
+    await ip(node, 'addr', 'add', 'fd00:1::1/64', 'dev', 'br0', 'nodad')
+    await ip(node, 'addr', 'add', 'fd00:a::1/64', 'dev', 'eth0', 'nodad')
+    await ip(outside, 'addr', 'add', 'fd00:a::9/64', 'dev', 'eth0', 'nodad')
+    await ip(outside, 'route', 'add', 'default', 'via', 'fd00:a::1')
+    const servers: ChildProcess[] = []
+    for (const index of [0, 1, 2]) {
+      const address = `fd00:1::${index + 2}`
+      await ip(pod(index), 'addr', 'add', `${address}/64`, 'dev', 'eth0', 'nodad')
+      await ip(pod(index), 'route', 'add', 'default', 'via', 'fd00:1::1')
+      const child = spawn('ip', ['netns', 'exec', pod(index), process.execPath, '-e', script, address], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      })
+      servers.push(child)
+      await once(child.stdout, 'data')
+    }
+    const view = { name: 'n1', addresses: ['fd00:a::1'], podCIDRs: [], nodePortAddresses: ['fd00:a::1'] }
+    const named = (name: string, clusterIP: string, nodePort: number, sessionAffinity: 'None' | 'ClientIP') => {
+      const object = service(name, {
+        type: 'NodePort',
+        clusterIP,
+        clusterIPs: [clusterIP],
+        sessionAffinity,
+        ports: [port(80, { nodePort })],
+      })
+      const pods = [2, 3, 4].map((last) => endpoint(`fd00:1::${last}`, { nodeName: 'n1' }))
+      const meaning = serviceForwarding(
+        { service: object, slices: [slice(name, pods, { addressType: 'IPv6' })], node: view },
+        'IPv6',
+      )
+      if (meaning.kind !== 'forwarding') throw new Error(meaning.reason)
+      return meaning.forwarding
+    }
+    const set = [named('spread', 'fd00:96::1', 30_001, 'None'), named('kept', 'fd00:96::2', 30_002, 'ClientIP')]
+    await newBackend().sync({ full: true, set, delete: [], node: view })
+    const client = `
+      const { connect } = require('node:net')
+      const one = () => new Promise((resolve) => {
+        const socket = connect({ host: process.argv[1], port: Number(process.argv[2]) })
+        let text = ''
+        socket.on('data', (data) => { text += data })
+        socket.on('close', () => resolve(text.split(' ')[0]))
+        socket.on('error', () => {})
+      })
+      const all = async () => { for (let turn = 0; turn < 24; turn++) console.log(await one()) }
+      all()`
+    const reached = async (address: string, number: number): Promise<ReadonlySet<string>> => {
+      const argv = ['ip', 'netns', 'exec', outside, process.execPath, '-e', client, address, String(number)] as const
+      return new Set((await realExec(argv)).stdout.trim().split('\n'))
+    }
+    try {
+      const everyPod = new Set(['fd00:1::2', 'fd00:1::3', 'fd00:1::4'])
+      expect(await reached('fd00:96::1', 80)).toEqual(everyPod)
+      const kept = await reached('fd00:96::2', 80)
+      expect(kept.size).toBe(1)
+      expect(everyPod).toContain([...kept][0])
+      expect(await reached('fd00:a::1', 30_002)).toEqual(kept)
+    } finally {
+      for (const child of servers) {
+        const exited = once(child, 'exit')
+        child.kill()
+        await exited
+      }
+    }
+  })
+
   it('puts everything back when someone flushed the ruleset', async () => {
     const backend = newBackend()
     await backend.sync(full(web(...plan.pods)))

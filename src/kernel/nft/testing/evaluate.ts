@@ -108,6 +108,15 @@ const STATEMENTS: readonly Statement[] = [
   [statement('fib saddr type local'), ({ packet }) => (packet.isSourceLocal ? 'next' : 'break')],
   [statement('ct status dnat'), ({ isTranslated }) => (isTranslated ? 'next' : 'break')],
   [statement('ct mark != 0'), ({ mark }) => (mark !== '0' ? 'next' : 'break')],
+  // Not the kernel's hash, but as good: equal for equal text.
+  [
+    statement(`ct mark set jhash ${KEY} mod 4294967295 seed 0x[0-9a-f]+`),
+    (run, [key = '']) => {
+      let hash = 0
+      for (const char of valueOfKey(run, key)) hash = (Math.imul(hash, 31) + char.charCodeAt(0)) >>> 0
+      return setRegister(run, 'mark', String(hash % 4294967295))
+    },
+  ],
   [statement('ct mark set 0'), (run) => setRegister(run, 'mark', '0')],
   [
     statement('meta priority set numgen random mod (\\d+) offset (\\d+)'),

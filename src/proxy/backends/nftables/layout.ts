@@ -46,7 +46,13 @@ export const setsOf = (family: IPFamily): readonly NamedSet[] => {
     { name: 'members', type: ['mark', 'classid'] },
     { name: 'members-local', type: ['mark', 'classid'] },
     { name: 'numbered', type: ['classid'], data: [address, 'inet_service'] },
-    { name: 'affinity', type: ['mark', address], data: ['classid'], size: AFFINITY_SIZE, flags: ['dynamic', 'timeout'] },
+    {
+      name: 'affinity',
+      type: family === 'IPv4' ? ['mark', address] : ['mark'],
+      data: ['classid'],
+      size: AFFINITY_SIZE,
+      flags: ['dynamic', 'timeout'],
+    },
   ]
 }
 
@@ -142,28 +148,46 @@ const stickyChain = (
   { set, timeout }: { readonly set: Choice['set']; readonly timeout: string },
 ): ChainLayout => {
   const ip = WORDS[family].table
+  const { client, hash } = affinityKey(family)
+  const setPort = `ct mark set ${ip} daddr . meta l4proto . th dport map @ports`
+  const portAgain = hash.length === 0 ? [] : [setPort]
   const members = set === 'local' ? 'members-local' : 'members'
   return {
     name: pick.name.replace('pick-', 'sticky-').concat(`-${timeout}`),
     rules: [
       `ct mark != 0 goto ${pick.name}`,
-      `ct mark set ${ip} daddr . meta l4proto . th dport map @ports`,
-      `meta priority set ct mark . ${ip} saddr map @affinity ct mark . meta priority @${members} goto stick-${timeout}`,
+      setPort,
+      ...hash,
+      `meta priority set ${client} map @affinity ${portAgain.concat(`ct mark . meta priority @${members}`).join(' ')} goto stick-${timeout}`,
       ...pick.rules.slice(0, 1),
+      ...portAgain,
       'meta priority set ct mark . meta priority map @choices',
+      ...hash,
       // An update of an element that is there refreshes its timer but keeps its data.
-      `delete @affinity { ct mark . ${ip} saddr : meta priority }`,
+      `delete @affinity { ${client} : meta priority }`,
+      ...portAgain,
       `goto stick-${timeout}`,
     ],
   }
 }
 
+/**
+ * How a client of a Service port, whose number is in `ct mark`, is looked up. nft 1.0.6 gives `update` of a map registers that overlap where the key is
+ * longer than 16 bytes: an IPv6 client is known by a hash of it and the port, which takes the port's place in the mark for as long.
+ */
+const affinityKey = (family: IPFamily): { readonly client: string; readonly hash: readonly string[] } =>
+  family === 'IPv4'
+    ? { client: 'ct mark . ip saddr', hash: [] }
+    : { client: 'ct mark', hash: ['ct mark set jhash ip6 saddr . ct mark mod 4294967295 seed 0xfa1'] }
+
 const stickChain = (family: IPFamily, timeout: string): ChainLayout => {
   const ip = WORDS[family].table
+  const { client, hash } = affinityKey(family)
   return {
     name: `stick-${timeout}`,
     rules: [
-      `update @affinity { ct mark . ${ip} saddr timeout ${timeout}s : meta priority }`,
+      ...hash,
+      `update @affinity { ${client} timeout ${timeout}s : meta priority }`,
       'ct mark set 0',
       ...PROTOCOLS.map((protocol) => `meta l4proto ${protocol} dnat ${ip} to meta priority map @numbered`),
       'goto refuse',
