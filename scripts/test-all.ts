@@ -12,6 +12,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   curl: 'curl',
   dig: 'bind9-dnsutils',
   openssl: 'openssl',
+  nft: 'nftables',
   setpriv: 'util-linux',
   ps: 'procps',
 }
