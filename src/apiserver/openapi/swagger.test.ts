@@ -1,10 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { scheme } from '../../api/index.ts'
 import { createOpenApi } from './documents.ts'
 
-/** Kubernetes' own OpenAPI v2 document: reference data that is not part of the project. */
-const swaggerFile = process.env['FAIRWAY_SWAGGER'] ?? '/work/shared/kubernetes/swagger-1.35.json'
+/** Kubernetes' own OpenAPI v2 document: reference data that is not part of the project; it lies beside the checkout where there is one. */
+const beside = fileURLToPath(new URL('../../../../shared/kubernetes/swagger-1.35.json', import.meta.url))
+const swaggerFile = process.env['FAIRWAY_SWAGGER'] ?? beside
 const hasSwagger = existsSync(swaggerFile)
 
 interface Property {
