@@ -88,22 +88,34 @@ export const createCaches = (options: CachesOptions): Caches => {
     },
     async start(signal) {
       let loaded = await load(store, feeds)
-      advance(loaded)
+      let hasHistory = true
+      let started = (): void => {}
+      const first = new Promise<void>((resolve) => {
+        started = resolve
+      })
+      const caughtUp = (): void => {
+        advance(loaded)
+        started()
+      }
       const run = async (): Promise<void> => {
         while (!signal.aborted) {
           try {
-            await pump({ store, feeds, loaded, signal, advance })
+            await pump({ store, feeds, loaded, hasHistory, signal, advance, caughtUp })
           } catch (error) {
             if (signal.aborted) return
             log.warn('watch of the store broke, loading again', { error: errorMessage(error) })
             await sleep(clock, RETRY_MS, signal)
             loaded = await load(store, feeds)
+            // Readers are served by now, and history that comes late would look new to them: they list again instead.
+            hasHistory = false
             for (const feed of feeds.values()) feed.notify()
-            advance(loaded)
           }
         }
       }
-      return { stopped: run() }
+      const stopped = run()
+      // Nobody is served before the history is in: a reader that begins at the present would be told of the past.
+      await Promise.race([first, stopped])
+      return { stopped }
     },
   }
 }
@@ -138,14 +150,18 @@ interface Pump {
   readonly feeds: ReadonlyMap<string, KindCacheFeed>
   /** What the caches hold already; older batches are only remembered. */
   readonly loaded: Revision
+  /** Whether older batches are wanted at all. */
+  readonly hasHistory: boolean
   readonly signal: AbortSignal
   advance(to: Revision): void
+  /** Called when everything up to `loaded` was remembered. */
+  caughtUp(): void
 }
 
 /** Follows the store until it ends or breaks; begins with as much of the history as the store still has. */
 const pump = async (options: Pump): Promise<void> => {
   const { loaded } = options
-  let since = Math.max(0, loaded - REMEMBERED_REVISIONS)
+  let since = options.hasHistory ? Math.max(0, loaded - REMEMBERED_REVISIONS) : loaded
   for (;;) {
     try {
       return await follow(options, since)
@@ -159,10 +175,12 @@ const pump = async (options: Pump): Promise<void> => {
 const follow = async (options: Pump, since: Revision): Promise<void> => {
   const { store, feeds, loaded, signal } = options
   for (const feed of feeds.values()) feed.ring.reset(since)
+  if (since >= loaded) options.caughtUp()
   const tell = createTeller()
   let eventsThisTurn = 0
   for await (const batch of store.watch('', since, signal)) {
     const changed = take(feeds, batch, batch.revision <= loaded)
+    if (batch.revision === loaded) options.caughtUp()
     if (batch.revision > loaded) options.advance(batch.revision)
     tell(changed)
     eventsThisTurn += batch.changes.length
