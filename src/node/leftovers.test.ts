@@ -24,9 +24,17 @@ interface Lab {
 const run = async (argv: readonly string[]): Promise<Lab> => {
   const [command = '', ...args] = argv
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, HOME: '/tmp' } })
-  const [line] = await once(child.stdout, 'data')
-  return { child, ...JSON.parse(String(line)) }
+  try {
+    const [line] = await once(child.stdout, 'data', { signal: AbortSignal.timeout(START_LIMIT_MS) })
+    return { child, ...JSON.parse(String(line)) }
+  } catch (error) {
+    child.kill('SIGKILL')
+    throw error
+  }
 }
+
+/** A lab is up in one or two seconds; one that is not is ended, so that nothing of it stays. */
+const START_LIMIT_MS = 15_000
 
 const processesOf = (lab: Lab): Promise<readonly number[]> => processesWithEnv(INSTANCE_VARIABLE, instanceTag(lab.dataDir))
 
@@ -37,7 +45,9 @@ const sigkill = async (lab: Lab): Promise<void> => {
 
 const nothing = { links: [], namespaces: [], localRoutes: [] }
 
-describe('what a SIGKILLed node leaves', () => {
+// About one start of the lab in some dozens hangs before its pods are ready, on a busy machine and for a cause that is not found yet
+// (the closing note of issue 2 has it); what is proved here is what is left after the kill, so such a start is tried again.
+describe('what a SIGKILLed node leaves', { retry: 2, timeout: 30_000 }, () => {
   it.skipIf(!networkNamespaces.usable)(
     'no process at once; namespaces and links until cleanup finds them (netns needs root)',
     async () => {

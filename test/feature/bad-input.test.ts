@@ -295,14 +295,15 @@ describe('broken bytes', () => {
   })
 
   it('a URL and a header that are too long are refused', async () => {
-    expect((await api.send(`${CORE}/configmaps?labelSelector=${'y'.repeat(200_000)}`)).code).toBe(431)
-    const headers = { 'x-long': 'y'.repeat(200_000) }
-    expect([431, 'refused']).toContain(
-      await api.send(CORE, { headers }).then(
+    // The server closes with the rest unread, so that its answer may be overtaken by the reset.
+    const refusal = (path: string, headers?: Record<string, string>) =>
+      api.send(path, { headers }).then(
         ({ code }) => code,
         () => 'refused',
-      ),
-    )
+      )
+    expect([431, 'refused']).toContain(await refusal(`${CORE}/configmaps?labelSelector=${'y'.repeat(200_000)}`))
+    expect([431, 'refused']).toContain(await refusal(CORE, { 'x-long': 'y'.repeat(200_000) }))
+    expect((await api.send(`${CORE}/configmaps`)).code).toBe(200)
   })
 
   it('a body that breaks off creates nothing', async () => {
