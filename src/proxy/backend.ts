@@ -1,5 +1,5 @@
 import type { Running } from '../base/index.ts'
-import type { Forwarding, FrontendKind, NodeView, Protocol } from '../model/index.ts'
+import type { Forwarding, FrontendKind, NodeView, Packet, Protocol } from '../model/index.ts'
 
 /** What backends differ in; what is not listed, all of them do. Read by tests and documents, never `if (mode === ...)`. */
 export type Capability =
@@ -32,6 +32,16 @@ export interface Backend {
   sync(change: Change): Promise<void>
   /** Frontends that are not served plainly. */
   exceptions(): readonly FrontendStatus[]
+  /**
+   * Reads the world back, compares it with what was last told, and puts right what differs; gives what differed, nothing when all is well.
+   * Called between syncs, never beside one, and not before the first. Costs what the world's size costs: for a slow, background pace.
+   */
+  audit(): Promise<readonly Drift[]>
+  /**
+   * The rules, elements or listeners of this mode that a packet meets, in its order, as its own tools would print them; empty when none
+   * concerns it. From the backend's own books, so nothing is read from the world. For people: {@link Backend.sync} is what counts.
+   */
+  trace(packet: Packet): readonly string[]
   /** Removes every trace of this mode from the machine, also of a process that was killed. Works without `start`. */
   cleanup(): Promise<void>
 }
@@ -44,6 +54,15 @@ export interface Change {
   readonly delete: readonly string[]
   /** As it is now; where it differs from the last change, what depends on it is brought up to date for all Services. */
   readonly node: NodeView
+}
+
+/** One thing in the world that is not as it was told. */
+export interface Drift {
+  readonly kind: 'missing' | 'changed' | 'foreign'
+  /** Names it, as the mode's tools would: `element 10.96.0.10 . tcp . 80 of map services in table ip fairway`. */
+  readonly what: string
+  /** Key of the Forwarding that it belongs to, where there is one. */
+  readonly key?: string
 }
 
 /** How a frontend fares that needs more than a rule. Reported on each transition. */

@@ -1,4 +1,4 @@
-export type { Backend, Capability, Change, FrontendRef, FrontendStatus } from './backend.ts'
+export type { Backend, Capability, Change, Drift, FrontendRef, FrontendStatus } from './backend.ts'
 export { createNftablesBackend, type NftablesBackendOptions } from './backends/nftables/index.ts'
 export { createUserspaceBackend, type LocalAddresses, type UserspaceBackendOptions } from './backends/userspace/index.ts'
 export { type ExplainedEndpoint, type ExplainQuery, type Explanation, explain } from './explain.ts'

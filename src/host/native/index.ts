@@ -1,0 +1,2 @@
+export { type Libc, type LibcFunction, loadLibc, type NoLibc } from './libc.ts'
+export { NETLINK_NETFILTER, NETLINK_SOCK_DIAG, type NetlinkOptions, type NetlinkSocket, openNetlink } from './netlink.ts'
