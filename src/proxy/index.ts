@@ -2,5 +2,15 @@ export type { Backend, Capability, Change, Drift, FrontendRef, FrontendStatus } 
 export { createNftablesBackend, type NftablesBackendOptions } from './backends/nftables/index.ts'
 export { createUserspaceBackend, type LocalAddresses, type UserspaceBackendOptions } from './backends/userspace/index.ts'
 export { type ExplainedEndpoint, type ExplainQuery, type Explanation, explain } from './explain.ts'
+export {
+  type CleanupReport,
+  cleanupModes,
+  type ModeDeps,
+  type ModeName,
+  type OpenedBackend,
+  openBackend,
+  PROXY_MODES,
+  type ProxyMode,
+} from './modes/index.ts'
 export { createProxy, type Proxy, type ProxyOptions } from './proxy.ts'
 export type { NodeConfig } from './snapshot.ts'

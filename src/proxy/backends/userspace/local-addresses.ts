@@ -4,4 +4,6 @@ export interface LocalAddresses {
   ensure(cidr: string): Promise<void>
   /** Idempotent; unknown ranges are no error. */
   release(cidr: string): Promise<void>
+  /** The ranges that are local now by this instance's doing; where it is left out, audits and cleanups do not look. */
+  observe?(): Promise<readonly string[]>
 }

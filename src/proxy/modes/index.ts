@@ -1,0 +1,10 @@
+export {
+  type IptablesModeOptions,
+  type IpvsModeOptions,
+  type ModeDeps,
+  type ModeName,
+  type OpenedBackend,
+  PROXY_MODES,
+  type ProxyMode,
+} from './mode.ts'
+export { type CleanupReport, cleanupModes, openBackend } from './open.ts'

@@ -1,0 +1,57 @@
+import { UserError } from '../../base/index.ts'
+import type { Leftovers, Mode, ModeDeps, ModeName, OpenedBackend, ProxyMode } from './mode.ts'
+import { nftablesMode } from './nftables.ts'
+import { userspaceMode } from './userspace.ts'
+
+const MODES: readonly Mode[] = [nftablesMode, userspaceMode]
+
+/** The order of `auto`: the first that works. */
+const PREFERENCE: readonly ModeName[] = ['nftables', 'iptables', 'userspace']
+
+/** What takes over where a mode cannot be used, although it was named; no other mode is ever replaced. */
+const SUBSTITUTES: Partial<Record<ModeName, ModeName>> = { ebpf: 'nftables' }
+
+/**
+ * The backend of a mode, not started. `auto` takes the first of nftables, iptables and userspace that works here, and its reason says what kept
+ * the better ones; `ebpf` falls back to nftables, with the reason. Rejects with `UserError` in one line when a named mode cannot be used.
+ */
+export const openBackend = async (mode: ProxyMode, deps: ModeDeps): Promise<OpenedBackend> => {
+  const wanted = mode === 'auto' ? PREFERENCE : [mode, ...(SUBSTITUTES[mode] === undefined ? [] : [SUBSTITUTES[mode]])]
+  const refusals: string[] = []
+  for (const name of wanted) {
+    const offer = await modeOf(name)?.open(deps)
+    if (offer === undefined) {
+      if (mode !== 'auto') refusals.push(`${name}: this build does not have it yet`)
+    } else if ('refusal' in offer) refusals.push(`${name}: ${offer.refusal}`)
+    else return { backend: offer.backend, reason: [`${name}: ${offer.reason}`, ...refusals].join('; ') }
+  }
+  throw new UserError(`--proxy-mode=${mode} cannot be used here: ${refusals.join('; ')}`)
+}
+
+export interface CleanupReport {
+  /** Such as `nftables: table ip fairway`. */
+  readonly removed: readonly string[]
+  /** What could not be looked for or removed, and why. */
+  readonly skipped: readonly string[]
+}
+
+/** Removes every trace of every mode but `keep`; one that fails does not keep the others. Never while a proxy of that name runs in such a mode. */
+export const cleanupModes = async (deps: ModeDeps, keep?: ModeName): Promise<CleanupReport> => {
+  const removed: string[] = []
+  const skipped: string[] = []
+  for (const mode of MODES) {
+    if (mode.name === keep) continue
+    try {
+      const { found, unknown }: Leftovers = await mode.leftovers(deps)
+      if (unknown !== undefined) skipped.push(`${mode.name}: ${unknown}`)
+      if (found.length === 0) continue
+      await mode.cleanup(deps)
+      for (const what of found) removed.push(`${mode.name}: ${what}`)
+    } catch (error) {
+      skipped.push(`${mode.name}: ${error instanceof Error ? error.message : String(error)}`)
+    }
+  }
+  return { removed, skipped }
+}
+
+const modeOf = (name: ModeName): Mode | undefined => MODES.find((mode) => mode.name === name)
