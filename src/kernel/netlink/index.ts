@@ -1,0 +1,5 @@
+export { type Attribute, attributesFrom, parseAttributes, readText, readU16BE, readU32BE, readU64BE } from './attributes.ts'
+export { type Acknowledgement, acknowledgementOf, errorOf, netlinkError } from './errors.ts'
+export { type MessageSpec, message, type NetlinkMessage, parseMessages } from './message.ts'
+export { FLAG, MESSAGE_TYPE } from './numbers.ts'
+export { NetlinkWriter } from './writer.ts'
