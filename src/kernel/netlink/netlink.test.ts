@@ -80,9 +80,7 @@ describe('reading', () => {
         const parsed = parseMessages(writer.written())
         expect(parsed.map(({ sequence }) => sequence)).toEqual(messages.map((_, index) => index))
         expect(parsed.map(({ payload }) => attributesFrom(payload, 4).map(read))).toEqual(
-          messages.map((attributes) =>
-            attributes.map(([kind, value]) => [kind, kind === 'bytes' ? Buffer.from(value as Uint8Array) : value]),
-          ),
+          messages.map((attributes) => attributes.map((each) => (each[0] === 'bytes' ? ['bytes', Buffer.from(each[1])] : each))),
         )
       }),
       { numRuns: 200 },
