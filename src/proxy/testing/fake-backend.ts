@@ -1,6 +1,6 @@
 import { aborted } from '../../base/index.ts'
 import { decide, type Forwarding, type NodeView, type Packet, type Target } from '../../model/index.ts'
-import type { Backend, Change } from '../backend.ts'
+import type { Backend, Change, Drift } from '../backend.ts'
 
 export interface FakeBackend extends Backend {
   /** Where a packet goes now. */
@@ -11,6 +11,10 @@ export interface FakeBackend extends Backend {
   readonly carried: ReadonlyMap<string, Forwarding>
   /** The next syncs reject with these errors. */
   failNext(...errors: readonly Error[]): void
+  /** Somebody else removes what a Forwarding has in the world; only an audit notices. */
+  damage(key: string): void
+  /** Audits wait until the promise resolves. */
+  holdAudits(until: Promise<void>): void
 }
 
 export type FakeOutcome =
@@ -21,23 +25,26 @@ export type FakeOutcome =
 /** A backend without a machine: it evaluates packets by the model, with affinity, and fails when the contract is broken. */
 export const fakeBackend = (): FakeBackend => {
   const carried = new Map<string, Forwarding>()
+  /** What the backend was told; `carried` is the world. */
+  const told = new Map<string, Forwarding>()
   const affinity = new Map<string, Target>()
   const changes: Change[] = []
   const failures: Error[] = []
   let waiting: ((change: Change) => void)[] = []
   let node: NodeView | undefined
-  let isSyncing = false
+  let isBusy = false
+  let held: Promise<void> = Promise.resolve()
   let turn = 0
   return {
     mode: 'fake',
     supports: new Set(['SCTP', 'IPv6', 'Drop', 'KeepsSource', 'RejectsUndefinedPorts']),
     start: async (signal) => ({ stopped: aborted(signal) }),
     async sync(change) {
-      if (isSyncing) throw new Error('sync while another is pending')
+      if (isBusy) throw new Error('sync while another sync or an audit is pending')
       if (changes.length === 0 && !change.full) throw new Error('the first change must be full')
-      isSyncing = true
+      isBusy = true
       await Promise.resolve()
-      isSyncing = false
+      isBusy = false
       const failure = failures.shift()
       if (failure !== undefined) {
         // Applied in part, as the contract allows.
@@ -45,18 +52,40 @@ export const fakeBackend = (): FakeBackend => {
         for (const forwarding of change.set.slice(0, 1)) carried.set(forwarding.key, forwarding)
         throw failure
       }
-      if (change.full) carried.clear()
-      for (const key of change.delete) carried.delete(key)
-      for (const forwarding of change.set) carried.set(forwarding.key, forwarding)
+      for (const books of [told, carried]) {
+        if (change.full) books.clear()
+        for (const key of change.delete) books.delete(key)
+        for (const forwarding of change.set) books.set(forwarding.key, forwarding)
+      }
       assertNoSharedFrontends(carried.values())
       node = change.node
       changes.push(change)
-      const told = waiting
+      const telling = waiting
       waiting = []
-      for (const tell of told) tell(change)
+      for (const tell of telling) tell(change)
     },
+    async audit() {
+      if (isBusy) throw new Error('audit while a sync or another audit is pending')
+      if (changes.length === 0) throw new Error('audit before the first sync')
+      isBusy = true
+      await held
+      isBusy = false
+      const drift: Drift[] = []
+      for (const [key, forwarding] of told) {
+        if (carried.has(key)) continue
+        carried.set(key, forwarding)
+        drift.push({ kind: 'missing', what: `everything of ${key}`, key })
+      }
+      return drift
+    },
+    trace: ({ destination: { address } }) =>
+      [...told.values()].filter(({ clusterIP }) => clusterIP === address).map(({ key }) => `forwarding ${key}`),
     exceptions: () => [],
     cleanup: async () => carried.clear(),
+    damage: (key) => void carried.delete(key),
+    holdAudits(until) {
+      held = until
+    },
     changes,
     carried,
     nextChange: () => new Promise((resolve) => waiting.push(resolve)),

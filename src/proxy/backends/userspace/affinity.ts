@@ -4,6 +4,8 @@ import type { Target } from '../../../model/index.ts'
 export interface AffinityTable {
   /** The client's endpoint if it is remembered and among `candidates`; that renews it. */
   recall(client: string, candidates: readonly Target[]): Target | undefined
+  /** As `recall`, without renewing. */
+  peek(client: string, candidates: readonly Target[]): Target | undefined
   remember(client: string, target: Target): void
   setTimeout(timeoutMs: number): void
   readonly size: number
@@ -25,15 +27,19 @@ export const createAffinityTable = (timeoutMs: number, now: () => number): Affin
       entries.delete(oldest)
     }
   }
+  const peek = (client: string, candidates: readonly Target[]): Target | undefined => {
+    const entry = entries.get(client)
+    if (entry === undefined || now() - entry.usedAt >= limitMs) return undefined
+    const { address, port } = entry.target
+    return candidates.find((candidate) => candidate.address === address && candidate.port === port)
+  }
   return {
     recall(client, candidates) {
-      const entry = entries.get(client)
-      if (entry === undefined || now() - entry.usedAt >= limitMs) return undefined
-      const { address, port } = entry.target
-      const target = candidates.find((candidate) => candidate.address === address && candidate.port === port)
+      const target = peek(client, candidates)
       if (target !== undefined) remember(client, target)
       return target
     },
+    peek,
     remember,
     setTimeout(changedMs) {
       limitMs = changedMs

@@ -2,10 +2,13 @@ import { aborted, type Clock, type Running, realClock } from '../../../base/inde
 import { createTcpForwarder, createUdpForwarder, type TcpForwarderOptions, type UdpForwarderOptions } from '../../../l4/index.ts'
 import { type Forwarding, type NodeView, type SourceClass, sourceClassifier } from '../../../model/index.ts'
 import type { Backend, Change, FrontendStatus } from '../../backend.ts'
+import { audit } from './audit.ts'
 import { createPortState, type PortState, updatePortState } from './choose.ts'
 import { type DesiredListener, desiredListeners, listenerId } from './desired-listeners.ts'
-import { createListener, hostRange, type Listener, type ListenerContext } from './listener.ts'
+import { createListener, hostRange, type Listener } from './listener.ts'
 import type { LocalAddresses } from './local-addresses.ts'
+import type { CarriedService, Userspace } from './state.ts'
+import { trace } from './trace.ts'
 
 export interface UserspaceBackendOptions {
   /** Made bindable at start where `localAddresses` is given; without root they lie in 127.0.0.0/8 and need nothing. */
@@ -33,32 +36,14 @@ export const createUserspaceBackend = (options: UserspaceBackendOptions): Backen
       userspace.pending = sync(userspace, change)
       return userspace.pending
     },
+    audit: () => audit(userspace),
+    trace: (packet) => trace(userspace, packet),
     exceptions: () => [...userspace.listeners.values()].map(({ status }) => status).filter(isException),
     cleanup: () => release(userspace),
   }
 }
 
 const isException = ({ state }: FrontendStatus): boolean => state === 'substituted' || state === 'failed'
-
-interface Userspace {
-  readonly options: UserspaceBackendOptions
-  readonly context: ListenerContext
-  readonly listeners: Map<string, Listener>
-  /** Listener ids and port states of each Forwarding. */
-  readonly services: Map<string, CarriedService>
-  node: NodeView | undefined
-  classify: (source: string, reached: string) => SourceClass
-  report: (status: FrontendStatus) => void
-  /** The sync in work, for stop to wait for. */
-  pending: Promise<void>
-  isStopped: boolean
-}
-
-interface CarriedService {
-  readonly forwarding: Forwarding
-  readonly ids: ReadonlySet<string>
-  readonly ports: ReadonlyMap<string, PortState>
-}
 
 const createState = (options: UserspaceBackendOptions): Userspace => {
   const clock = options.clock ?? realClock

@@ -43,10 +43,14 @@ export const choose = (state: PortState, { frontend, client, source, tried }: Ch
   if (untried.length === 0) return undefined
   const remembered = state.affinity?.recall(client.address, untried)
   if (remembered !== undefined) return remembered
-  const target = untried[state.turn++ % untried.length]
+  const target = upcoming(state, untried)
+  state.turn++
   if (target !== undefined) state.affinity?.remember(client.address, target)
   return target
 }
+
+/** Whose turn it is. */
+export const upcoming = ({ turn }: PortState, targets: readonly Target[]): Target | undefined => targets[turn % targets.length]
 
 const admits = (state: PortState, { frontend, client, source }: Omit<ChooseInput, 'tried'>): boolean =>
   frontend.allowedSources === undefined ||

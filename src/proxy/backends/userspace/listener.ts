@@ -27,6 +27,8 @@ export interface Listener {
   state: PortState
   status: FrontendStatus
   open(): Promise<void>
+  /** The kernel does not have the socket any longer: lets go of it and opens another. */
+  reopen(): Promise<void>
   /** Ends flows to endpoints that the port no longer has; TCP connections stay. */
   prune(): void
   close(): Promise<void>
@@ -67,6 +69,12 @@ export const createListener = (context: ListenerContext, desired: DesiredListene
         backoff ??= createBackoff(RETRY)
         retry = context.clock.setTimer(() => void listener.open(), backoff.next())
       }
+    },
+    async reopen() {
+      const lost = socket
+      socket = undefined
+      await lost?.close()
+      if (!isClosed) await listener.open()
     },
     prune() {
       const { cluster, local } = listener.state.current
