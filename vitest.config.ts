@@ -11,6 +11,7 @@ export default defineConfig({
       project('feature', ['test/feature/**/*.test.ts'], 60_000),
       project('kubectl', ['test/kubectl/**/*.test.ts'], 180_000),
       project('netns', ['test/netns/**/*.test.ts'], 120_000),
+      project('vm', ['test/vm/**/*.test.ts'], 300_000),
     ],
     maxWorkers: 2,
   },

@@ -13,10 +13,18 @@ const PACKAGES: Readonly<Record<string, string>> = {
   dig: 'bind9-dnsutils',
   openssl: 'openssl',
   nft: 'nftables',
+  'iptables-legacy': 'iptables',
+  ipset: 'ipset',
+  ipvsadm: 'ipvsadm',
+  conntrack: 'conntrack',
+  'qemu-system-x86_64': 'qemu-system-x86',
+  busybox: 'busybox-static',
+  modprobe: 'kmod',
+  cpio: 'cpio',
   setpriv: 'util-linux',
   ps: 'procps',
 }
-const PROJECTS = ['unit', 'feature', 'kubectl', 'netns']
+const PROJECTS = ['unit', 'feature', 'kubectl', 'netns', 'vm']
 
 interface Tally {
   readonly passed: number

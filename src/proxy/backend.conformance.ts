@@ -10,15 +10,17 @@ export type Outcome =
   | { readonly kind: 'refused' }
   | { readonly kind: 'dropped' }
 
-/** Addresses that work where the backend is tried: in a fake any, with real sockets loopback ones, in namespaces those of the links. */
+/** Addresses of one family that work where the backend is tried: in a fake any, with real sockets loopback ones, in namespaces those of the links. */
 export interface AddressPlan {
   readonly clusterIP: (index: number) => string
   readonly externalIP: string
   readonly vip: string
   readonly node: NodeView
   readonly nodePort: number
-  /** Pods on the node; something answers at `endpointPort` of each, TCP and UDP, until `removePod`. */
+  /** Pods on the node; something answers at `endpointPort` of each, TCP and UDP. */
   readonly pods: readonly string[]
+  /** Pods on another node, as many; where there is none, pods of this node play them. */
+  readonly awayPods?: readonly string[]
   readonly endpointPort: number
   readonly sources: Readonly<Record<SourceClass, string>>
 }
@@ -63,6 +65,7 @@ export const backendConformance = (name: string, open: () => Promise<BackendHarn
     }
     const meaning = (spec: Partial<ServiceSpec>, pods: readonly Endpoint[], rest: Partial<Service> & { name?: string } = {}) => {
       const { endpointPort, node, clusterIP } = harness.plan
+      const family = clusterIP(0).includes(':') ? 'IPv6' : 'IPv4'
       const protocols = new Set((spec.ports ?? [port(80)]).map(({ protocol, name: portName = '' }) => `${protocol} ${portName}`))
       const ports = [...protocols].map((each) => {
         const [protocol, portName] = each.split(' ')
@@ -73,7 +76,8 @@ export const backendConformance = (name: string, open: () => Promise<BackendHarn
         { clusterIP: clusterIP(0), clusterIPs: [spec.clusterIP ?? clusterIP(0)], ...spec },
         rest,
       )
-      const result = serviceForwarding({ service: object, slices: [slice(object.metadata.name, pods, { ports })], node }, 'IPv4')
+      const slices = [slice(object.metadata.name, pods, { ports, addressType: family })]
+      const result = serviceForwarding({ service: object, slices, node }, family)
       if (result.kind !== 'forwarding') throw new Error(`no forwarding: ${result.reason}`)
       return result.forwarding
     }
@@ -139,15 +143,17 @@ export const backendConformance = (name: string, open: () => Promise<BackendHarn
     const pod = (index: number): string => harness.plan.pods[index] ?? ''
     const here = (index: number, rest: Omit<Partial<Endpoint>, 'addresses'> = {}): Endpoint =>
       endpoint(pod(index), { nodeName: harness.plan.node.name, ...rest })
+    const awayPod = (index: number): string => harness.plan.awayPods?.[index] ?? pod(index)
     const away = (index: number, rest: Omit<Partial<Endpoint>, 'addresses'> = {}): Endpoint =>
-      endpoint(pod(index), { nodeName: 'another-node', ...rest })
+      endpoint(awayPod(index), { nodeName: 'another-node', ...rest })
     const at = (index: number): string => `${pod(index)}:${harness.plan.endpointPort}`
+    const atAway = (index: number): string => `${awayPod(index)}:${harness.plan.endpointPort}`
 
     for (const protocol of ['TCP', 'UDP'] as const) {
       test(`carries ${protocol} from a ClusterIP to every endpoint`, async () => {
         await sync([meaning({ ports: [port(80, { protocol })] }, [here(0), away(1)])])
         const reached = await probe(packet(harness.plan.clusterIP(0), 80, { protocol }), 24)
-        expect(new Set(reached)).toEqual(new Set([at(0), at(1)]))
+        expect(new Set(reached)).toEqual(new Set([at(0), atAway(1)]))
       })
       test(`refuses ${protocol} to a Service without endpoints, and carries it once there is one`, async () => {
         const ports = [port(80, { protocol })]
@@ -185,8 +191,8 @@ export const backendConformance = (name: string, open: () => Promise<BackendHarn
         await sync([meaning(spec, [away(1)])])
         const [nodeAddress = ''] = node.nodePortAddresses
         await probe(packet(nodeAddress, nodePort, { protocol, from: 'outside' }))
-        expect(await probe(packet(nodeAddress, nodePort, { protocol, from: 'pod' }))).toEqual([at(1)])
-        expect(await probe(packet(nodeAddress, nodePort, { protocol, from: 'node' }))).toEqual([at(1)])
+        expect(await probe(packet(nodeAddress, nodePort, { protocol, from: 'pod' }))).toEqual([atAway(1)])
+        expect(await probe(packet(nodeAddress, nodePort, { protocol, from: 'node' }))).toEqual([atAway(1)])
       })
       test(`keeps a client's ${protocol} at one endpoint with session affinity, on all frontends, over syncs`, async () => {
         const { nodePort, node } = harness.plan
@@ -235,7 +241,10 @@ export const backendConformance = (name: string, open: () => Promise<BackendHarn
     })
     test('lets only allowed sources reach a VIP, and everyone the ClusterIP', async () => {
       const { vip, sources } = harness.plan
-      const spec: Partial<ServiceSpec> = { type: 'LoadBalancer', loadBalancerSourceRanges: [` ${sources.pod}/32 `] }
+      const spec: Partial<ServiceSpec> = {
+        type: 'LoadBalancer',
+        loadBalancerSourceRanges: [` ${sources.pod}/${vip.includes(':') ? 128 : 32} `],
+      }
       await sync([meaning(spec, [here(0)], { status: vips(vip) })])
       expect(await probe(packet(vip, 80, { from: 'pod' }))).toEqual([at(0)])
       await probe(packet(vip, 80, { from: 'outside' }))
@@ -264,7 +273,7 @@ export const backendConformance = (name: string, open: () => Promise<BackendHarn
       const web = meaning({}, [here(0)])
       const api = meaning({ clusterIP: harness.plan.clusterIP(1) }, [here(1)], { name: 'api' })
       await sync([web, api])
-      await sync([], [web.key, 'IPv4 default/never-was'])
+      await sync([], [web.key, 'IPv4 default/never-was', 'IPv6 default/never-was'])
       expect(await probe(packet(harness.plan.clusterIP(0), 80))).toEqual(['refused'])
       expect(await probe(packet(harness.plan.clusterIP(1), 80))).toEqual([at(1)])
     })

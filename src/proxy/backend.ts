@@ -11,6 +11,8 @@ export type Capability =
   | 'KeepsSource'
   /** An undefined port of a ClusterIP is refused, whatever else listens on the node. */
   | 'RejectsUndefinedPorts'
+  /** The kernel remembers the endpoint of each flow: stale ones must be removed after a change (src/proxy/conntrack). */
+  | 'TracksFlows'
   /** A Service whose backend listens on a substitute port says so; only backends that bind sockets need it. */
   | 'Substitutes'
 

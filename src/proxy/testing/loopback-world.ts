@@ -5,7 +5,7 @@ import { errorCode } from '../../base/index.ts'
 import type { Packet, Target } from '../../model/index.ts'
 import type { FakeOutcome } from './fake-backend.ts'
 
-/** Pods and clients with real sockets on addresses of 127.0.0.0/8. */
+/** Pods and clients with real sockets on addresses of this network namespace, such as those of 127.0.0.0/8. */
 export interface LoopbackWorld {
   /** A server on TCP and UDP that answers with its own address and its client's. */
   addPod(target: Target): Promise<void>
@@ -30,7 +30,7 @@ export const loopbackWorld = (): LoopbackWorld => {
       })
       tcp.listen(port, address)
       await once(tcp, 'listening')
-      const udp = createSocket('udp4')
+      const udp = createSocket(socketType(address))
       udp.on('message', (_datagram, remote) => udp.send(`${address}:${port} ${remote.address}`, remote.port, remote.address))
       udp.bind(port, address)
       await once(udp, 'listening')
@@ -43,6 +43,8 @@ export const loopbackWorld = (): LoopbackWorld => {
     },
   }
 }
+
+const socketType = (address: string): 'udp4' | 'udp6' => (address.includes(':') ? 'udp6' : 'udp4')
 
 const outcomeOf = (answer: string): FakeOutcome => {
   const [endpoint = '', source = ''] = answer.split(' ')
@@ -70,7 +72,7 @@ const sendTcp = ({ source, destination }: Packet): Promise<FakeOutcome> =>
 
 const sendUdp = ({ source, destination }: Packet): Promise<FakeOutcome> =>
   new Promise((resolve, reject) => {
-    const socket = createSocket('udp4')
+    const socket = createSocket(socketType(source.address))
     const done = (outcome: FakeOutcome): void => {
       clearTimeout(silence)
       socket.close()

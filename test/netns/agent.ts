@@ -1,5 +1,5 @@
 /**
- * Runs in one network namespace for `userspace.test.ts`: pods, clients, and on the node the backend itself.
+ * Runs in one network namespace of the lab: pods, clients, and on the node the userspace backend, which needs its sockets there.
  * One request a message, answered by `{id, result}` or `{id, error}`.
  */
 import { execFile } from 'node:child_process'
@@ -17,9 +17,16 @@ export type Request =
 
 const exec = promisify(execFile)
 const ip = async (...args: readonly string[]): Promise<void> => void (await exec('ip', args))
+/** bind(2) accepts what a local route covers in IPv4 only; in IPv6 the address itself must be there. */
+const args = (verb: 'replace' | 'del', cidr: string): readonly string[] =>
+  cidr.endsWith('/128') ? ['addr', verb, cidr, 'dev', 'lo'] : ['route', verb, 'local', cidr, 'dev', 'lo']
 const localAddresses = {
-  ensure: (cidr: string) => ip('route', 'replace', 'local', cidr, 'dev', 'lo'),
-  release: (cidr: string) => ip('route', 'del', 'local', cidr, 'dev', 'lo').catch(() => {}),
+  async ensure(cidr: string) {
+    await ip(...args('replace', cidr))
+    // The kernel makes a new address usable a moment later, from a work queue.
+    while (cidr.includes(':') && (await exec('ip', ['-6', 'addr', 'show', 'tentative', 'dev', 'lo'])).stdout !== '');
+  },
+  release: (cidr: string) => ip(...args('del', cidr)).catch(() => {}),
 }
 const world = loopbackWorld()
 let backend = createUserspaceBackend({ serviceCIDRs: [], localAddresses })
