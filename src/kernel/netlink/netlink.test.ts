@@ -53,7 +53,9 @@ describe('writing', () => {
 })
 
 type Written =
-  | readonly ['u8' | 'u16' | 'u32', number]
+  | readonly ['u8', number]
+  | readonly ['u16', number]
+  | readonly ['u32', number]
   | readonly ['u64', bigint]
   | readonly ['text', string]
   | readonly ['bytes', Uint8Array]
@@ -100,13 +102,23 @@ describe('reading', () => {
   ])('refuses %s that is cut off', (_, act, words) => expect(act).toThrow(words))
 })
 
-const write = (writer: NetlinkWriter, each: Written): void => {
-  if (each[0] === 'u8') writer.u8(TYPES.u8, each[1])
-  else if (each[0] === 'u16') writer.u16be(TYPES.u16, each[1])
-  else if (each[0] === 'u32') writer.u32be(TYPES.u32, each[1])
-  else if (each[0] === 'u64') writer.u64be(TYPES.u64, each[1])
-  else if (each[0] === 'text') writer.text(TYPES.text, each[1])
-  else writer.bytes(TYPES.bytes, each[1])
+const write = (writer: NetlinkWriter, [kind, value]: Written): unknown => {
+  switch (kind) {
+    case 'u8':
+      return writer.u8(TYPES.u8, value)
+    case 'u16':
+      return writer.u16be(TYPES.u16, value)
+    case 'u32':
+      return writer.u32be(TYPES.u32, value)
+    case 'u64':
+      return writer.u64be(TYPES.u64, value)
+    case 'text':
+      return writer.text(TYPES.text, value)
+    case 'bytes':
+      return writer.bytes(TYPES.bytes, value)
+    default:
+      return kind satisfies never
+  }
 }
 
 const TYPES = { u8: 1, u16: 2, u32: 3, u64: 4, text: 5, bytes: 6 } as const

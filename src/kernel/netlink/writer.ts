@@ -113,6 +113,13 @@ export class NetlinkWriter {
     this.#bytes.set(value, at)
   }
 
+  /** The first `length` bytes of `source`. */
+  copy(type: number, source: Uint8Array, length: number): void {
+    const at = this.#head(type, length)
+    const bytes = this.#bytes
+    for (let index = 0; index < length; index++) bytes[at + index] = source[index] ?? 0
+  }
+
   /** Text with the zero byte that the kernel wants at its end. ASCII only. */
   text(type: number, value: string): void {
     const at = this.#head(type, value.length + 1)
