@@ -34,6 +34,9 @@ const SO_RCVTIMEO = 20
 const SO_SNDBUFFORCE = 32
 const SO_RCVBUFFORCE = 33
 const MSG_DONTWAIT = 0x40
+const SOL_NETLINK = 270
+const NETLINK_CAP_ACK = 10
+const NETLINK_EXT_ACK = 11
 const CLONE_NEWNET = 0x4000_0000
 /** 50,000 Services × 5 endpoints are some 40 MB, sent in parts. */
 const SEND_BUFFER = 64 * 1024 * 1024
@@ -126,12 +129,15 @@ const prepare = (calls: Calls, fd: number, { groups = 0, timeoutMs = 10_000 }: N
   time.writeBigInt64LE(BigInt(Math.floor(timeoutMs / 1_000)), 0)
   time.writeBigInt64LE(BigInt((timeoutMs % 1_000) * 1_000), 8)
   calls.setsockopt.call(fd, SOL_SOCKET, SO_RCVTIMEO, time, time.length)
-  for (const [option, size] of [
-    [SO_SNDBUFFORCE, SEND_BUFFER],
-    [SO_RCVBUFFORCE, RECEIVE_BUFFER],
+  for (const [level, option, number] of [
+    [SOL_SOCKET, SO_SNDBUFFORCE, SEND_BUFFER],
+    [SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER],
+    // Errors come with the kernel's own words and the place of the attribute, and without the whole request.
+    [SOL_NETLINK, NETLINK_EXT_ACK, 1],
+    [SOL_NETLINK, NETLINK_CAP_ACK, 1],
   ] as const) {
     const value = Buffer.alloc(4)
-    value.writeUInt32LE(size)
-    calls.setsockopt.call(fd, SOL_SOCKET, option, value, value.length)
+    value.writeUInt32LE(number)
+    calls.setsockopt.call(fd, level, option, value, value.length)
   }
 }
