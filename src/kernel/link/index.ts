@@ -1,2 +1,6 @@
+export type { BetweenPorts, Bridge } from './bridge.ts'
 export { type InstanceTag, instanceTag } from './instance.ts'
-export { type Bridge, createLinks, type Links, type OwnedLinks, type Port } from './links.ts'
+export { createLinks, type Links, type OwnedLinks } from './links.ts'
+export type { Port } from './port.ts'
+export type { DeviceRoute } from './routes.ts'
+export { createSysctls, type Sysctls } from './sysctl.ts'

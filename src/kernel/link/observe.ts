@@ -5,6 +5,11 @@ export interface ObservedLink {
   readonly kind: string | undefined
   readonly master: string | undefined
   readonly isUp: boolean
+  /** Of a bridge: hands what it forwards to the packet filter, also where the machine's other bridges don't. */
+  readonly callsPacketFilter: boolean
+  /** Of a bridge's port. */
+  readonly isIsolated: boolean
+  readonly isHairpin: boolean
   /** In the form `10.0.0.5/24`; link-local ones are left out. */
   readonly addresses: readonly string[]
 }
@@ -14,10 +19,15 @@ export const readLink = async (ip: IpTool, name: string, namespace?: string): Pr
   const [link] = await ip.show(['-details', 'addr', 'show', 'dev', name], namespace)
   if (link === undefined) return undefined
   const flags = Array.isArray(link['flags']) ? link['flags'] : []
+  const info = record(link['linkinfo'])
+  const ofPort = record(info['info_slave_data'])
   return {
-    kind: textOf(record(link['linkinfo'])['info_kind']),
+    kind: textOf(info['info_kind']),
     master: textOf(link['master']),
     isUp: flags.includes('UP'),
+    callsPacketFilter: record(info['info_data'])['nf_call_iptables'] === 1,
+    isIsolated: ofPort['isolated'] === true,
+    isHairpin: ofPort['hairpin'] === true,
     addresses: list(link['addr_info'])
       .filter(isGlobal)
       .map((entry) => `${entry['local']}/${entry['prefixlen']}`),
