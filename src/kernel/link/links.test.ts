@@ -153,7 +153,7 @@ describe.skipIf(!networkNamespaces.usable)(`links in the real kernel${reason}`, 
 
 /** A machine of its own, so that its packet filter and its settings can be told. `nsenter` keeps the mounts, and with them the names of namespaces. */
 const machineReason = networkNamespaces.usable && !tools.has('nft') ? ' (skipped: nft is missing)' : reason
-describe.skipIf(machineReason !== '')(`how packets get from port to port, on a machine of its own${machineReason}`, () => {reason}`, () => {
+describe.skipIf(machineReason !== '')(`how packets get from port to port, on a machine of its own${machineReason}`, () => {
   const tag = instanceTag(`/links-between/${process.pid}`)
   const machine = `lb${process.pid}`
   const inMachine: Exec = (argv, options) => realExec(['nsenter', `--net=/run/netns/${machine}`, ...argv], options)
