@@ -1,6 +1,6 @@
 import type { EventText } from '../client/index.ts'
 import type { Forwarding, NodeView } from '../model/index.ts'
-import type { Backend, FrontendStatus } from './backend.ts'
+import type { Backend, Drift, FrontendStatus } from './backend.ts'
 import { type Claims, createClaims } from './claims.ts'
 import type { Batch } from './controller.ts'
 import { type Desired, desired } from './desired.ts'
@@ -36,6 +36,8 @@ export interface SyncReport {
 /** What the proxy knows: what each Service wants, who has which frontend, and what the backend carries. */
 export interface Applier {
   reconcile(batch: Batch): Promise<SyncReport>
+  /** Compares the world with what the backend was told; undefined, at once, while a sync is in work, before the first, or after one that failed. */
+  audit(): Promise<readonly Drift[] | undefined>
   /** What the backend carries. */
   readonly carried: ReadonlyMap<string, Forwarding>
   /** Service ports with policy Local, endpoints elsewhere and none here. */
@@ -54,6 +56,8 @@ interface State {
   readonly unsure: Set<string>
   readonly noLocal: Map<string, { readonly internal: number; readonly external: number }>
   hasSynced: boolean
+  /** Syncs and audits take turns. */
+  readonly turns: Turns
   /** The node as the backend last heard of it. */
   toldNode: string
 }
@@ -69,10 +73,15 @@ export const createApplier = (deps: ApplyDeps): Applier => {
     unsure: new Set(),
     noLocal: new Map(),
     hasSynced: false,
+    turns: createTurns(),
     toldNode: '',
   }
   return {
-    reconcile: (batch) => reconcile(state, batch),
+    reconcile: (batch) => state.turns.take(() => reconcile(state, batch)),
+    audit: async () => {
+      if (state.turns.isBusy() || !state.hasSynced || state.unsure.size > 0) return undefined
+      return state.turns.take(() => deps.backend.audit())
+    },
     carried: state.carried,
     noLocalEndpoints: () => {
       let internal = 0
@@ -83,6 +92,26 @@ export const createApplier = (deps: ApplyDeps): Applier => {
       }
       return { internal, external }
     },
+  }
+}
+
+interface Turns {
+  /** Runs after everything that was asked for before. */
+  take<T>(work: () => Promise<T>): Promise<T>
+  isBusy(): boolean
+}
+
+const createTurns = (): Turns => {
+  let last: Promise<unknown> = Promise.resolve()
+  let count = 0
+  return {
+    take(work) {
+      count++
+      const turn = last.then(work).finally(() => count--)
+      last = turn.catch(() => {})
+      return turn
+    },
+    isBusy: () => count > 0,
   }
 }
 

@@ -20,8 +20,10 @@ export interface ControllerOptions {
   readonly nodeName: string
   readonly clock: Clock
   readonly log: Logger
-  /** Whether this node's object changed in what the rules see: a heartbeat must not cost a full computation. */
+  /** Whether this node changed in what the rules see: a heartbeat must not cost a full computation. */
   nodeDiffers(): boolean
+  /** What else of the node may change, beside its object; gives how to stop listening. */
+  readonly onNodeChange?: (handler: () => void) => () => void
   readonly progress?: Progress
   /** Brings a batch into the world; what it throws is logged, and the batch comes again after a back-off. */
   reconcile(batch: Batch): Promise<void>
@@ -93,7 +95,10 @@ const createPending = (clock: Clock): Pending => {
 }
 
 const subscribe = (options: ControllerOptions, pending: Pending): readonly (() => void)[] => {
-  const { services, slices, nodes, nodeName } = options
+  const { services, slices, nodes, nodeName, onNodeChange } = options
+  const lookAtNode = (): void => {
+    if (options.nodeDiffers()) pending.addNode()
+  }
   const addSlice = (slice: EndpointSlice): void => {
     const key = serviceOfSlice(slice)
     if (key !== undefined) pending.add(key)
@@ -113,8 +118,9 @@ const subscribe = (options: ControllerOptions, pending: Pending): readonly (() =
       ? []
       : [
           nodes.onChange(({ object }) => {
-            if (object.metadata.name === nodeName && options.nodeDiffers()) pending.addNode()
+            if (object.metadata.name === nodeName) lookAtNode()
           }),
         ]),
+    ...(onNodeChange === undefined ? [] : [onNodeChange(lookAtNode)]),
   ]
 }

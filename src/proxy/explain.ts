@@ -32,6 +32,9 @@ export interface Explanation {
   readonly endpoints: readonly ExplainedEndpoint[]
   /** Where the backend cannot serve the frontend plainly. */
   readonly exceptions: readonly FrontendStatus[]
+  readonly mode: string
+  /** What the packet meets in this mode, in its order, as the mode's own tools would print it. */
+  readonly trace: readonly string[]
 }
 
 export interface ExplainedEndpoint {
@@ -44,6 +47,9 @@ export interface ExplainInput {
   readonly forwardings: Iterable<Forwarding>
   readonly node: NodeView
   readonly exceptions: readonly FrontendStatus[]
+  readonly mode: string
+  /** The backend's own words. */
+  readonly trace: (packet: Packet) => readonly string[]
 }
 
 /** What would happen to a connection, and why: over the very Forwardings that the backend carries. Undefined when `address` isn't one. */
@@ -65,6 +71,8 @@ export const explain = (input: ExplainInput, query: ExplainQuery): Explanation |
     exceptions: input.exceptions.filter(
       (status) => status.address === address && status.protocol === packet.protocol && status.port === port,
     ),
+    mode: input.mode,
+    trace: input.trace(packet),
   }
 }
 

@@ -200,6 +200,32 @@ describe('proxy', () => {
     expect(proxy.isHealthy()).toBe(true)
   })
 
+  it('follows what the machine tells of the node', async () => {
+    let addresses = ['192.0.2.1']
+    let tell = (): void => {}
+    const machine = {
+      current: () => ({ nodePortAddresses: addresses }),
+      onChange: (handler: () => void) => {
+        tell = handler
+        return () => {}
+      },
+    }
+    const { backend, start } = setUp(
+      {
+        services: [service('web', { type: 'NodePort', ports: [port(80, { nodePort: 30_080 })] })],
+        slices: [slice('web', [endpoint('10.1.1.1')])],
+      },
+      { machine },
+    )
+    await start()
+    expect(send(backend, '192.0.2.2', 30_080)).toEqual({ kind: 'refused' })
+    const next = backend.nextChange()
+    addresses = ['192.0.2.2']
+    tell()
+    await next
+    expect(send(backend, '192.0.2.2', 30_080)).toMatchObject({ endpoint: '10.1.1.1:8080' })
+  })
+
   it('writes an Event about a field that cannot be honoured, once', async () => {
     const { backend, services, events, start } = setUp({ services: [service('web', { externalIPs: ['0.0.0.0'] })] })
     await start()
@@ -260,6 +286,15 @@ describe('explain', () => {
     ])
   })
 
+  it('adds what the packet meets, in the words of the mode', async () => {
+    const { proxy, start } = setUp({ services: [service('web')] })
+    await start()
+    expect(proxy.explain({ address: '10.96.0.10', port: 80 })).toMatchObject({
+      mode: 'fake',
+      trace: ['forwarding IPv4 default/web'],
+    })
+  })
+
   it.each([
     ['an undefined port of a ClusterIP', { address: '10.96.0.10', port: 81 }, 'reject'],
     ['an address of nobody', { address: '10.96.0.99', port: 80 }, 'none'],
@@ -285,7 +320,7 @@ describe('explain', () => {
       port: 80,
     } as const
     const status: FrontendStatus = { ...ref, state: 'substituted', substitute: 10_080, message: 'served on 10080' }
-    const input = { forwardings: [meaning.forwarding], node: node(), exceptions: [status] }
+    const input = { forwardings: [meaning.forwarding], node: node(), exceptions: [status], mode: 'fake', trace: () => [] }
     const told = explain(input, { address: '10.96.0.10', port: 10_080 })
     expect(told?.verdict.kind).toBe('dnat')
     expect(told?.exceptions).toEqual([status])

@@ -1,15 +1,19 @@
 import type { Registry } from 'prom-client'
-import type { EndpointSlice, Node, Service } from '../api/index.ts'
+import { type EndpointSlice, type KubeObject, type Node, nodeKind, type Service } from '../api/index.ts'
 import type { Clock, Component, Logger, Running } from '../base/index.ts'
 import type { EventRecorder, EventText } from '../client/index.ts'
 import { createProgress, type Informer, type Progress } from '../informers/index.ts'
 import type { Forwarding, NodeView } from '../model/index.ts'
-import { type Applier, createApplier, type ServiceName, type SyncReport, statusEvent } from './apply.ts'
+import { type Applier, createApplier, type ServiceName, statusEvent } from './apply.ts'
+import { type AuditOutcome, type Auditor, createAuditor, DEFAULT_AUDIT_INTERVAL_MS } from './audit.ts'
 import type { Backend, FrontendStatus } from './backend.ts'
 import { type Batch, runController } from './controller.ts'
+import { driftEvents } from './drift-events.ts'
 import { type ExplainQuery, type Explanation, explain } from './explain.ts'
+import { createLiveness, isNodeEligible, type Liveness, type ProxyHealth } from './health/liveness.ts'
 import { createServiceHealthServers } from './health/service-health.ts'
 import { createProxyMetrics, type ProxyMetrics } from './metrics.ts'
+import { createObserver, type Observer } from './observe.ts'
 import { type NodeConfig, nodeView } from './snapshot.ts'
 
 export interface ProxyOptions extends NodeConfig {
@@ -19,11 +23,22 @@ export interface ProxyOptions extends NodeConfig {
   readonly slices: Informer<EndpointSlice>
   /** For this node's zone, pod ranges and addresses, where there are Node objects. */
   readonly nodes?: Informer<Node>
+  /** What of the configuration follows the machine; the rest stays as it is given here. */
+  readonly machine?: MachineSource
   readonly backend: Backend
   readonly clock: Clock
   readonly log: Logger
   readonly recorder?: Pick<EventRecorder, 'event'>
   readonly registry?: Registry
+  /** Between two audits; five minutes unless told, 0 audits only after a foreign change. */
+  readonly auditIntervalMs?: number
+}
+
+/** A part of the node's configuration that changes while the proxy runs, such as the addresses that NodePorts are served on. */
+export interface MachineSource {
+  current(node: Node | undefined): Partial<NodeConfig>
+  /** Calls `handler` when `current` may give something else; gives how to stop listening. */
+  onChange(handler: () => void): () => void
 }
 
 /** The Service proxy of one node. */
@@ -39,14 +54,22 @@ export interface Proxy extends Component {
   settled(): Promise<void>
   /** Whether the last sync succeeded, and nothing waits for longer than a minute. */
   isHealthy(): boolean
+  health(): ProxyHealth
+  /** Somebody else changed what the backend keeps in the world: audit as soon as that has settled. */
+  auditSoon(): void
+  /** Where there is a registry. */
+  readonly metrics: ProxyMetrics | undefined
 }
 
 export const createProxy = (options: ProxyOptions): Proxy => {
-  const { backend, clock } = options
-  const metrics = options.registry === undefined ? undefined : createProxyMetrics(options.registry)
+  const { backend, clock, registry, slices } = options
+  const metrics = registry === undefined ? undefined : createProxyMetrics(registry, backend.mode)
   const liveness = createLiveness(clock)
   const health = createServiceHealthServers(liveness.isHealthy)
-  const node = (): NodeView => nodeView(options, options.nodes?.get(undefined, options.nodeName))
+  const node = (): NodeView => {
+    const object = nodeObject(options)
+    return nodeView({ ...options, ...options.machine?.current(object) }, object)
+  }
   const applier = createApplier({
     source: options,
     allKeys: () => options.services.list().map(({ metadata }) => `${metadata.namespace ?? ''}/${metadata.name}`),
@@ -56,46 +79,68 @@ export const createProxy = (options: ProxyOptions): Proxy => {
     tell: (service, event) => tell(options, service, event),
     breathe: () => new Promise((resolve) => setImmediate(resolve)),
   })
-  const progress = createProgress()
+  const observer = metrics && createObserver({ metrics, slices, noLocalEndpoints: applier.noLocalEndpoints, clock })
+  const auditor = auditorOf(options, applier, observer)
+  const parts = { options, applier, observer, liveness, node, auditor, progress: createProgress() }
   return {
     name: 'proxy',
     mode: backend.mode,
-    settled: () => progress.settled(),
-    explain: (query) => explain({ forwardings: applier.carried.values(), node: node(), exceptions: backend.exceptions() }, query),
+    metrics,
+    settled: () => parts.progress.settled(),
+    explain: (query) => {
+      const { mode, trace } = backend
+      return explain(
+        { forwardings: applier.carried.values(), node: node(), exceptions: backend.exceptions(), mode, trace },
+        query,
+      )
+    },
     forwardings: () => [...applier.carried.values()],
     exceptions: () => backend.exceptions(),
     isHealthy: liveness.isHealthy,
+    health: () => {
+      const lastUpdated = liveness.lastUpdated()
+      return {
+        isHealthy: liveness.isHealthy(),
+        isNodeEligible: isNodeEligible(nodeObject(options)),
+        ...(lastUpdated === undefined ? {} : { lastUpdated }),
+      }
+    },
+    auditSoon: auditor.soon,
     async start(signal) {
       const running = await backend.start(signal, (status) => told(options, status))
-      const { first, ended } = control({ options, applier, metrics, liveness, node, progress }, signal)
+      const { first, ended } = control(parts, signal)
+      const audits = auditor.run(signal)
       await first
-      const stopped = Promise.all([running.stopped, ended]).then(() => health.close())
+      const stopped = Promise.all([running.stopped, ended, audits]).then(() => health.close())
       return { stopped } satisfies Running
     },
   }
 }
 
+const nodeObject = ({ nodes, nodeName }: ProxyOptions): Node | undefined => nodes?.get(undefined, nodeName)
+
 interface Parts {
   readonly progress: Progress
   readonly options: ProxyOptions
   readonly applier: Applier
-  readonly metrics: ProxyMetrics | undefined
+  readonly observer: Observer | undefined
   readonly liveness: Liveness
   readonly node: () => NodeView
 }
 
 /** `first` resolves with the first sync (also one that failed and will be repeated), `ended` when the controller has stopped. */
 const control = (parts: Parts, signal: AbortSignal): { readonly first: Promise<void>; readonly ended: Promise<void> } => {
-  const { options, metrics } = parts
+  const { options, observer } = parts
   let firstDone = (): void => {}
   let seen = ''
   const ended = new Promise<void>((resolve, reject) => {
-    const { services, slices, nodes, nodeName, clock, log } = options
+    const { services, slices, nodes, nodeName, clock, log, machine } = options
     const controller = {
       services,
       slices,
       progress: parts.progress,
       ...(nodes === undefined ? {} : { nodes }),
+      ...(machine === undefined ? {} : { onNodeChange: machine.onChange }),
       nodeName,
       clock,
       log,
@@ -106,8 +151,7 @@ const control = (parts: Parts, signal: AbortSignal): { readonly first: Promise<v
         return differs
       },
       reconcile: (batch: Batch) => reconcile(parts, batch),
-      observed: (kind: 'service' | 'endpoint') =>
-        (kind === 'service' ? metrics?.serviceChanges : metrics?.endpointChanges)?.inc(),
+      ...(observer === undefined ? {} : { observed: observer.changed }),
     }
     // Aborted while it waited for the caches: that is a stop, not a failure.
     runController(controller, signal, () => firstDone()).then(resolve, (error) => (signal.aborted ? resolve() : reject(error)))
@@ -118,50 +162,41 @@ const control = (parts: Parts, signal: AbortSignal): { readonly first: Promise<v
   return { first: Promise.race([done, ended]), ended }
 }
 
-const reconcile = async ({ options, applier, metrics, liveness }: Parts, batch: Batch): Promise<void> => {
+const reconcile = async ({ options, applier, observer, liveness }: Parts, batch: Batch): Promise<void> => {
   const { clock, log } = options
   const startedAt = clock.monotonic()
   liveness.queued(batch.queuedAt)
-  metrics?.lastQueued.set((clock.now() - (startedAt - batch.queuedAt)) / 1_000)
+  const observed = observer?.syncing(batch.queuedAt)
   try {
     const report = await applier.reconcile(batch)
     liveness.succeeded()
+    observed?.(report)
     const seconds = (clock.monotonic() - startedAt) / 1_000
-    if (metrics !== undefined) observe({ metrics, options, applier }, { report, seconds })
     log.debug('proxy synced', { services: report.services, set: report.set.length, deleted: report.deleted.length, seconds })
   } catch (error) {
-    metrics?.syncFailures.inc()
+    observed?.()
     throw error
   }
 }
 
-const observe = (
-  { metrics, options, applier }: { readonly metrics: ProxyMetrics; readonly options: ProxyOptions; readonly applier: Applier },
-  { report, seconds }: { readonly report: SyncReport; readonly seconds: number },
-): void => {
-  metrics.syncDuration.observe(seconds)
-  const duration = report.full ? metrics.fullSyncDuration : metrics.partialSyncDuration
-  duration.observe(seconds)
-  metrics.lastSync.set(options.clock.now() / 1_000)
-  const { internal, external } = applier.noLocalEndpoints()
-  metrics.noLocalEndpoints.set({ traffic_policy: 'internal' }, internal)
-  metrics.noLocalEndpoints.set({ traffic_policy: 'external' }, external)
-  if (report.full) return
-  for (const { namespace, name } of report.set) {
-    const triggered = lastTrigger(options.slices.byIndex('service', `${namespace}/${name}`))
-    if (triggered !== undefined) metrics.programmingDuration.observe(Math.max(0, options.clock.now() - triggered) / 1_000)
+const auditorOf = (options: ProxyOptions, applier: Applier, observer: Observer | undefined): Auditor => {
+  const { clock, log, auditIntervalMs: intervalMs = DEFAULT_AUDIT_INTERVAL_MS } = options
+  const report = (outcome: AuditOutcome): void => {
+    observer?.audited(outcome)
+    const { drift, seconds } = outcome
+    log.debug('proxy audited', { drift: drift.length, seconds })
+    if (drift.length === 0) return
+    log.warn('the world differed from the intent and was repaired', { drift: drift.length, first: drift.slice(0, 3), seconds })
+    for (const { service, event } of driftEvents(drift, (key) => applier.carried.get(key))) {
+      if (service === undefined) options.recorder?.event(nodeObject(options) ?? unknownNode(options.nodeName), event)
+      else tell(options, service, event)
+    }
   }
+  return createAuditor({ intervalMs, audit: applier.audit, report, clock, log })
 }
 
-const TRIGGER_ANNOTATION = 'endpoints.kubernetes.io/last-change-trigger-time'
-
-/** When the newest of the changes that the slices tell of happened. */
-const lastTrigger = (slices: readonly EndpointSlice[]): number | undefined => {
-  const times = slices
-    .map(({ metadata }) => Date.parse(metadata.annotations?.[TRIGGER_ANNOTATION] ?? ''))
-    .filter((time) => Number.isFinite(time))
-  return times.length === 0 ? undefined : times.reduce((a, b) => Math.max(a, b))
-}
+/** Enough to point an Event at. */
+const unknownNode = (name: string): KubeObject => ({ apiVersion: 'v1', kind: nodeKind.kind, metadata: { name } })
 
 const told = (options: ProxyOptions, status: FrontendStatus): void => {
   const event = statusEvent(status)
@@ -175,28 +210,4 @@ const told = (options: ProxyOptions, status: FrontendStatus): void => {
 const tell = ({ services, recorder }: ProxyOptions, { namespace, name }: ServiceName, event: EventText): void => {
   const service = services.get(namespace, name)
   if (service !== undefined) recorder?.event(service, event)
-}
-
-interface Liveness {
-  queued(at: number): void
-  succeeded(): void
-  readonly isHealthy: () => boolean
-}
-
-const STALE_MS = 60_000
-
-/** As kube-proxy's healthz: healthy while no change waits for too long; unhealthy before the first sync. */
-const createLiveness = (clock: Clock): Liveness => {
-  let oldestWaiting: number | undefined
-  let hasSynced = false
-  return {
-    queued(at) {
-      oldestWaiting = at
-    },
-    succeeded() {
-      oldestWaiting = undefined
-      hasSynced = true
-    },
-    isHealthy: () => hasSynced && (oldestWaiting === undefined || clock.monotonic() - oldestWaiting < STALE_MS),
-  }
 }

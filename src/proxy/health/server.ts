@@ -1,5 +1,6 @@
-import { createServer, type Server } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import { errorMessage } from '../../base/index.ts'
+import { openHttpServer } from './http-server.ts'
 
 /** What the health check of one Service on this node answers. */
 export interface ServiceHealth {
@@ -25,24 +26,12 @@ export const openHealthServer = async (
   const problems: string[] = []
   const opened = await Promise.all(
     listen.addresses.map(async (address) => {
-      const server = createServer(
-        { requestTimeout: 5_000, headersTimeout: 5_000, keepAliveTimeout: 1_000 },
-        (_request, response) => {
-          const isHealthy = isProxyHealthy()
-          response.writeHead(isHealthy && health.localEndpoints > 0 ? 200 : 503, {
-            'content-type': 'application/json',
-            'x-content-type-options': 'nosniff',
-            'x-load-balancing-endpoint-weight': String(health.localEndpoints),
-          })
-          const service = { namespace: health.namespace, name: health.name }
-          response.end(
-            `${JSON.stringify({ service, localEndpoints: health.localEndpoints, serviceProxyHealthy: isHealthy }, null, 1)}\n`,
-          )
-        },
-      )
       try {
-        await listening(server, address, listen.port)
-        return [server]
+        return [
+          await openHttpServer({ address, port: listen.port }, (_request, response) =>
+            answer(response, health, isProxyHealthy()),
+          ),
+        ]
       } catch (error) {
         problems.push(`healthCheckNodePort ${address}:${listen.port}: ${errorMessage(error)}`)
         return []
@@ -55,22 +44,19 @@ export const openHealthServer = async (
       health = changed
     },
     problems,
-    close: async () => void (await Promise.all(servers.map(closed))),
+    close: async () => void (await Promise.all(servers.map((server) => server.close()))),
   }
 }
 
-const listening = (server: Server, host: string, port: number): Promise<void> =>
-  new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen({ host, port, exclusive: true }, () => {
-      server.off('error', reject)
-      server.on('error', () => {})
-      resolve()
-    })
+const answer = (
+  response: ServerResponse,
+  { namespace, name, localEndpoints }: ServiceHealth,
+  serviceProxyHealthy: boolean,
+): void => {
+  response.writeHead(serviceProxyHealthy && localEndpoints > 0 ? 200 : 503, {
+    'content-type': 'application/json',
+    'x-content-type-options': 'nosniff',
+    'x-load-balancing-endpoint-weight': String(localEndpoints),
   })
-
-const closed = (server: Server): Promise<void> =>
-  new Promise((resolve) => {
-    server.close(() => resolve())
-    server.closeAllConnections()
-  })
+  response.end(`${JSON.stringify({ service: { namespace, name }, localEndpoints, serviceProxyHealthy }, null, 1)}\n`)
+}

@@ -47,6 +47,14 @@ describe('healthCheckNodePort', () => {
     expect((await get(port)).status).toBe(503)
   })
 
+  it('moves with the NodePort addresses, also when its Service stays the same', async () => {
+    const port = await freePort()
+    await servers.sync([forwarding(port, 2)], [], { ...node, nodePortAddresses: ['127.79.0.2'] })
+    await expect(get(port)).rejects.toThrow()
+    await servers.sync([], [], node)
+    expect((await get(port)).status).toBe(200)
+  })
+
   it('answers 503 while the proxy is not healthy', async () => {
     const port = await freePort()
     await servers.sync([forwarding(port, 2)], [], node)

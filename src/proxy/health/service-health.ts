@@ -16,6 +16,7 @@ interface HealthProblem {
 }
 
 interface Entry {
+  readonly forwarding: Forwarding
   readonly port: number
   readonly addresses: string
   readonly server: HealthServer
@@ -23,6 +24,7 @@ interface Entry {
 
 export const createServiceHealthServers = (isProxyHealthy: () => boolean): ServiceHealthServers => {
   const entries = new Map<string, Entry>()
+  let nodePortAddresses = ''
   const close = async (key: string): Promise<void> => {
     const entry = entries.get(key)
     entries.delete(key)
@@ -39,18 +41,23 @@ export const createServiceHealthServers = (isProxyHealthy: () => boolean): Servi
     const entry = entries.get(key)
     if (entry?.port === healthCheck.port && entry.addresses === addresses.join() && entry.server.problems.length === 0) {
       entry.server.update(health)
+      entries.set(key, { ...entry, forwarding })
       return []
     }
     await close(key)
     const server = await openHealthServer({ addresses, port: healthCheck.port }, health, isProxyHealthy)
-    entries.set(key, { port: healthCheck.port, addresses: addresses.join(), server })
+    entries.set(key, { forwarding, port: healthCheck.port, addresses: addresses.join(), server })
     return server.problems.map((message) => ({ namespace, name, message }))
   }
   return {
     async sync(changed, deleted, node) {
       for (const key of deleted) if (entries.has(key)) await close(key)
       const problems: HealthProblem[] = []
-      for (const forwarding of changed) {
+      const moved = node.nodePortAddresses.join() !== nodePortAddresses
+      nodePortAddresses = node.nodePortAddresses.join()
+      const told = new Set(changed.map(({ key }) => key))
+      const others = moved ? [...entries.values()].map(({ forwarding }) => forwarding).filter(({ key }) => !told.has(key)) : []
+      for (const forwarding of [...changed, ...others]) {
         // Most Services have none: skip without a turn of the loop.
         if (forwarding.healthCheck === undefined && !entries.has(forwarding.key)) continue
         problems.push(...(await syncOne(forwarding, node)))

@@ -24,34 +24,77 @@ export type FakeOutcome =
 
 /** A backend without a machine: it evaluates packets by the model, with affinity, and fails when the contract is broken. */
 export const fakeBackend = (): FakeBackend => {
-  const carried = new Map<string, Forwarding>()
-  /** What the backend was told; `carried` is the world. */
-  const told = new Map<string, Forwarding>()
-  const affinity = new Map<string, Target>()
+  const world = createWorld()
   const changes: Change[] = []
   const failures: Error[] = []
   let waiting: ((change: Change) => void)[] = []
-  let node: NodeView | undefined
-  let isBusy = false
   let held: Promise<void> = Promise.resolve()
-  let turn = 0
+  const alone = createGuard()
   return {
     mode: 'fake',
     supports: new Set(['SCTP', 'IPv6', 'Drop', 'KeepsSource', 'RejectsUndefinedPorts']),
     start: async (signal) => ({ stopped: aborted(signal) }),
     async sync(change) {
-      if (isBusy) throw new Error('sync while another sync or an audit is pending')
       if (changes.length === 0 && !change.full) throw new Error('the first change must be full')
-      isBusy = true
-      await Promise.resolve()
-      isBusy = false
+      await alone('sync', Promise.resolve())
       const failure = failures.shift()
       if (failure !== undefined) {
-        // Applied in part, as the contract allows.
-        for (const key of change.delete.slice(0, 1)) carried.delete(key)
-        for (const forwarding of change.set.slice(0, 1)) carried.set(forwarding.key, forwarding)
+        world.applyInPart(change)
         throw failure
       }
+      world.apply(change)
+      changes.push(change)
+      const telling = waiting
+      waiting = []
+      for (const tell of telling) tell(change)
+    },
+    async audit() {
+      if (changes.length === 0) throw new Error('audit before the first sync')
+      await alone('audit', held)
+      return world.repair()
+    },
+    trace: ({ destination: { address } }) =>
+      [...world.carried.values()].filter(({ clusterIP }) => clusterIP === address).map(({ key }) => `forwarding ${key}`),
+    exceptions: () => [],
+    cleanup: async () => world.carried.clear(),
+    changes,
+    carried: world.carried,
+    nextChange: () => new Promise((resolve) => waiting.push(resolve)),
+    failNext: (...errors) => void failures.push(...errors),
+    damage: (key) => void world.carried.delete(key),
+    holdAudits(until) {
+      held = until
+    },
+    send: world.send,
+  }
+}
+
+/** Throws when two calls are in work at once. */
+const createGuard = () => {
+  let busy: string | undefined
+  return async (what: string, work: Promise<void>): Promise<void> => {
+    if (busy !== undefined) throw new Error(`${what} while a ${busy} is pending`)
+    busy = what
+    await work
+    busy = undefined
+  }
+}
+
+const createWorld = () => {
+  const carried = new Map<string, Forwarding>()
+  /** What the backend was told; `carried` is the world. */
+  const told = new Map<string, Forwarding>()
+  const affinity = new Map<string, Target>()
+  let node: NodeView | undefined
+  let turn = 0
+  return {
+    carried,
+    /** As the contract allows for a sync that rejects. */
+    applyInPart(change: Change): void {
+      for (const key of change.delete.slice(0, 1)) carried.delete(key)
+      for (const forwarding of change.set.slice(0, 1)) carried.set(forwarding.key, forwarding)
+    },
+    apply(change: Change): void {
       for (const books of [told, carried]) {
         if (change.full) books.clear()
         for (const key of change.delete) books.delete(key)
@@ -59,38 +102,13 @@ export const fakeBackend = (): FakeBackend => {
       }
       assertNoSharedFrontends(carried.values())
       node = change.node
-      changes.push(change)
-      const telling = waiting
-      waiting = []
-      for (const tell of telling) tell(change)
     },
-    async audit() {
-      if (isBusy) throw new Error('audit while a sync or another audit is pending')
-      if (changes.length === 0) throw new Error('audit before the first sync')
-      isBusy = true
-      await held
-      isBusy = false
-      const drift: Drift[] = []
-      for (const [key, forwarding] of told) {
-        if (carried.has(key)) continue
-        carried.set(key, forwarding)
-        drift.push({ kind: 'missing', what: `everything of ${key}`, key })
-      }
-      return drift
+    repair(): readonly Drift[] {
+      const missing = [...told].filter(([key]) => !carried.has(key))
+      for (const [key, forwarding] of missing) carried.set(key, forwarding)
+      return missing.map(([key]) => ({ kind: 'missing', what: `everything of ${key}`, key }))
     },
-    trace: ({ destination: { address } }) =>
-      [...told.values()].filter(({ clusterIP }) => clusterIP === address).map(({ key }) => `forwarding ${key}`),
-    exceptions: () => [],
-    cleanup: async () => carried.clear(),
-    damage: (key) => void carried.delete(key),
-    holdAudits(until) {
-      held = until
-    },
-    changes,
-    carried,
-    nextChange: () => new Promise((resolve) => waiting.push(resolve)),
-    failNext: (...errors) => void failures.push(...errors),
-    send(packet) {
+    send(packet: Packet): FakeOutcome {
       for (const forwarding of carried.values()) {
         const verdict = node === undefined ? { kind: 'none' as const } : decide(forwarding, packet, node)
         if (verdict.kind === 'none') continue
