@@ -45,9 +45,7 @@ const sigkill = async (lab: Lab): Promise<void> => {
 
 const nothing = { links: [], namespaces: [], localRoutes: [] }
 
-// About one start of the lab in some dozens hangs before its pods are ready, on a busy machine and for a cause that is not found yet
-// (the closing note of issue 2 has it); what is proved here is what is left after the kill, so such a start is tried again.
-describe('what a SIGKILLed node leaves', { retry: 2, timeout: 30_000 }, () => {
+describe('what a SIGKILLed node leaves', { timeout: 30_000 }, () => {
   it.skipIf(!networkNamespaces.usable)(
     'no process at once; namespaces and links until cleanup finds them (netns needs root)',
     async () => {

@@ -1,10 +1,13 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { setImmediate } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { type Container, type ContainerStatus, configMapKind, type Pod, podKind, secretKind } from '../api/index.ts'
 import { pod } from '../api/testing/index.ts'
+import { type Clock, realClock } from '../base/index.ts'
 import { pausedClock } from '../base/testing/paused-clock.ts'
+import { type FakeApi, fakeApi } from '../client/testing/index.ts'
 import { processesWithEnv } from '../host/index.ts'
 import { isReady, NODE, type NodeLab, startNodeLab } from './testing/node-lab.ts'
 
@@ -23,6 +26,27 @@ const flagFolder = async () => {
     folder,
     mount: { volumeMounts: [{ name: 'flags', mountPath: '/flags' }] },
     volume: { volumes: [{ name: 'flags', hostPath: { path: folder } }] },
+  }
+}
+
+/** Lets everything that is ready to run do so, that many times. */
+const turns = async (count: number): Promise<void> => {
+  for (let turn = 0; turn < count; turn++) await setImmediate()
+}
+
+/** Tells watchers of a change some turns after its writer has the answer. */
+const lateWatches = (api: FakeApi): FakeApi => ({
+  ...api,
+  async execute(request) {
+    const answer = await api.execute(request)
+    return answer.kind === 'watch' ? { ...answer, events: late(answer.events) } : answer
+  },
+})
+
+async function* late<T>(events: AsyncIterable<T>): AsyncGenerator<T> {
+  for await (const event of events) {
+    await turns(3)
+    yield event
   }
 }
 
@@ -228,6 +252,24 @@ describe('the life of a pod', () => {
     expect(lab.api.requests.slice(before).filter(({ verb, resource }) => resource === 'pods' && verb !== 'create')).toEqual([])
     await remove('calm', 0)
     await lab.whenGone('calm')
+  })
+})
+
+describe('the status that the node writes', () => {
+  it('comes to rest, also when every look at the clock finds another second and the API tells of a write after it answered', async () => {
+    let seconds = Date.now() / 1000
+    const clock: Clock = { ...realClock, now: () => ++seconds * 1000 }
+    const api = lateWatches(fakeApi())
+    const writes = (): number =>
+      api.requests.filter(({ verb, subresource }) => verb === 'update' && subresource === 'status').length
+    const lab = await startLab({ api, clock })
+    onTestFinished(() => lab.close())
+    await lab.create(pod('calm').node(NODE).container(sh('exec sleep 600')).build())
+    await lab.whenReady('calm')
+    await turns(50)
+    const atRest = writes()
+    await turns(50)
+    expect(writes()).toBe(atRest)
   })
 })
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { isConflict, isNotFound, type Pod, podKind } from '../../api/index.ts'
+import { isConflict, isNotFound, type Pod, type PodStatus, podKind } from '../../api/index.ts'
 import { errorMessage, sleep, type Timer } from '../../base/index.ts'
 import { ContainerLog } from '../logs/container-log.ts'
 import type { Attachment } from '../network/pod-network.ts'
@@ -37,6 +37,8 @@ export class PodController {
   #ending: 'no' | 'gone' | 'shutdown' = 'no'
   #endDeadlineMs = 0
   #deletingSinceMs: number | undefined
+  /** As decided last. */
+  #status: PodStatus | undefined
   #dirty = false
   #stale = true
   #pass: Promise<void> | undefined
@@ -148,7 +150,8 @@ export class PodController {
     if (!deleting && !finished) await this.#setUp()
     const decision = desiredActions(this.#snapshot())
     for (const action of decision.actions) await this.#apply(action)
-    this.#writer.set(desiredStatus(this.#snapshot()))
+    this.#status = desiredStatus(this.#snapshot())
+    this.#writer.set(this.#status)
     if (decision.over && !this.#anyRunning()) await (deleting ? this.#finishDeletion() : this.#release())
     if (decision.wakeAtMs !== undefined) this.#wakeAt(decision.wakeAtMs)
   }
@@ -210,6 +213,7 @@ export class PodController {
       containers: new Map([...this.#containers].map(([name, container]) => [name, container.snapshot()])),
       startedAtMs: this.#startedAtMs,
       ...(this.#deletingSinceMs === undefined ? {} : { deletingSinceMs: this.#deletingSinceMs }),
+      ...(this.#status === undefined ? {} : { lastStatus: this.#status }),
     }
   }
 

@@ -2,7 +2,10 @@ import type { Container, ContainerState, ContainerStatus, Pod, PodCondition, Pod
 import { isPastDeadline, isSidecar, restarts } from './desired.ts'
 import type { ContainerSnapshot, PodSnapshot, Termination } from './snapshot.ts'
 
-/** The status of a pod from its containers' states. Conditions keep their transition time where they stay as they were. Pure. */
+/**
+ * The status of a pod from its containers' states. Conditions keep their transition time where they stay as they were, as the kubelet has it
+ * from its own cache and not from the API (pkg/kubelet/status, updateLastTransitionTime). Pure; of its own result it makes the same again.
+ */
 export const desiredStatus = (snapshot: PodSnapshot): PodStatus => {
   const { pod, address } = snapshot
   const { spec } = pod
@@ -16,13 +19,16 @@ export const desiredStatus = (snapshot: PodSnapshot): PodStatus => {
     hostIP: snapshot.hostAddress,
     hostIPs: [{ ip: snapshot.hostAddress }],
     ...(address === undefined ? {} : { podIP: address, podIPs: [{ ip: address }] }),
-    startTime: pod.status?.startTime ?? timeText(snapshot.startedAtMs),
+    startTime: lastStatusOf(snapshot)?.startTime ?? timeText(snapshot.startedAtMs),
     ...(initStatuses.length > 0 ? { initContainerStatuses: initStatuses } : {}),
     containerStatuses: statuses,
     qosClass: qosClass(pod),
     ...(expired ? { reason: 'DeadlineExceeded', message: 'Pod was active on the node longer than the specified deadline' } : {}),
   }
 }
+
+/** A run of the node starts from what an earlier one, and the scheduler, left in the API. */
+const lastStatusOf = ({ lastStatus, pod }: PodSnapshot): PodStatus | undefined => lastStatus ?? pod.status
 
 /** RFC 3339 with whole seconds, as Kubernetes writes times. */
 export const timeText = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`
@@ -151,7 +157,7 @@ const conditions = (snapshot: PodSnapshot, phase: Phase): readonly PodCondition[
     ['PodScheduled', TRUE],
   ]
   return wanted.map(([type, truth]) => {
-    const old = pod.status?.conditions?.find((condition) => condition.type === type)
+    const old = lastStatusOf(snapshot)?.conditions?.find((condition) => condition.type === type)
     const since = old?.status === truth.status ? old.lastTransitionTime : undefined
     return { type, ...truth, lastTransitionTime: since ?? timeText(snapshot.nowMs) }
   })

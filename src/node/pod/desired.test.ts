@@ -294,6 +294,17 @@ describe('desiredStatus', () => {
     expect(times).toMatchObject({ Ready: '2026-01-02T00:01:00Z', Initialized: '2026-01-02T00:00:00Z' })
   })
 
+  it('makes the same again of its own result, whatever older status the object still shows', () => {
+    const older = { conditions: [{ type: 'Ready', status: 'True' as const, lastTransitionTime: '2026-01-01T00:00:00Z' }] }
+    const seen: readonly Pod['status'][] = [undefined, older]
+    for (const status of seen) {
+      const shot = snapshot({ main: [['a', unready]] })
+      const lastStatus = desiredStatus(shot)
+      const again = desiredStatus({ ...shot, nowMs: NOW + 60_000, lastStatus, pod: { ...shot.pod, status } })
+      expect(again).toEqual(lastStatus)
+    }
+  })
+
   it.each([
     [{}, 'BestEffort'],
     [{ requests: { cpu: '1' } }, 'Burstable'],

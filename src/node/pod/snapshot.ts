@@ -1,4 +1,4 @@
-import type { Pod } from '../../api/index.ts'
+import type { Pod, PodStatus } from '../../api/index.ts'
 
 /** All that is known of one pod at one moment; what the decisions are made from. */
 export interface PodSnapshot {
@@ -15,6 +15,11 @@ export interface PodSnapshot {
   readonly startedAtMs: number
   /** When the node saw that the pod is being deleted: its grace period begins. */
   readonly deletingSinceMs?: number
+  /**
+   * What this run of the node last decided; undefined before it decided anything. The object lags behind it: decisions that start from the object's
+   * status would chase one another, each write telling of a transition a second earlier or later than the one on its way.
+   */
+  readonly lastStatus?: PodStatus
 }
 
 /** `reason` as containers show it while they wait. */
