@@ -301,6 +301,7 @@ export {
 } from './meta/object-meta.ts'
 export { type ObjectMetaRules, validateObjectMeta, validateObjectMetaUpdate } from './meta/object-meta-validation.ts'
 export { type DeleteOptions, deleteOptionsSchema, type Preconditions } from './meta/options.ts'
+export { parseQuantity } from './meta/quantity.ts'
 export {
   formatLabelSelector,
   isEmptySelector,

@@ -12,6 +12,7 @@ import type {
 } from '../api/index.ts'
 import type { Indexes, Informer } from '../informers/index.ts'
 import { sliceIndexes } from '../model/index.ts'
+import { hasTopologyMode } from './endpointslice/hints.ts'
 import { controllerOf } from './ownership.ts'
 import { labelTerms, narrowestTerm } from './selection.ts'
 
@@ -46,6 +47,8 @@ export const controllerIndexes = {
   services: {
     /** One `namespace/key=value` of the selector: every pod that it selects has this label. */
     selectorTerm: (service) => narrowestTerm(service.metadata.namespace, service.spec.selector),
+    /** `auto`: their hints depend on all Nodes. */
+    topologyMode: (service) => (hasTopologyMode(service) ? ['auto'] : []),
   } satisfies Indexes<Service>,
   endpointSlices: sliceIndexes satisfies Indexes<EndpointSlice>,
   replicaSets: {

@@ -1,6 +1,6 @@
 import { type EndpointSlice, type Service, serviceKind } from '../../api/index.ts'
 import type { Clock, Component, Logger } from '../../base/index.ts'
-import type { Client } from '../../client/index.ts'
+import { type Client, createEventRecorder } from '../../client/index.ts'
 import { again, createHoldOff, DONE, type Outcome, type WorkQueue } from '../../informers/index.ts'
 import { serviceOfSlice } from '../../model/index.ts'
 import type { ControllerInformers } from '../caches.ts'
@@ -12,7 +12,9 @@ import { desiredEndpoints } from './desired.ts'
 import { diffSlices } from './diff.ts'
 import { sliceLabels } from './labels.ts'
 import { readSnapshot } from './snapshot.ts'
+import { createTopologyTeller } from './topology-events.ts'
 import { type TriggerTimes, triggered } from './trigger-time.ts'
+import { type ZoneShares, zoneShares } from './zones.ts'
 
 export interface EndpointSliceControllerDeps {
   readonly client: Client
@@ -34,11 +36,15 @@ export const createEndpointSliceController = (deps: EndpointSliceControllerDeps)
   const { client, informers, clock, log, maxEndpointsPerSlice = 100, batchPeriodMs = 0 } = deps
   const memory = createWriteMemory<EndpointSlice>(informers.endpointSlices, clock)
   const triggers = new Map<string, TriggerTimes>()
+  const events = createEventRecorder({ client, component: 'endpoint-slice-controller', clock, log })
+  const topology = createTopologyTeller(events)
+  const shares = createShares(informers.nodes)
 
   const reconcile = async (key: string, signal: AbortSignal): Promise<Outcome> => {
-    const snapshot = readSnapshot(key, informers)
+    const snapshot = readSnapshot(key, { ...informers, zones: shares.now })
     if (!snapshot) {
       triggers.delete(key)
+      topology.forget(key)
       return DONE
     }
     if (!memory.isCaughtUp(key)) return again(CATCH_UP_MS)
@@ -49,13 +55,14 @@ export const createEndpointSliceController = (deps: EndpointSliceControllerDeps)
     const operations = diffSlices({ owner, slices: snapshot.slices }, desired, { maxEndpointsPerSlice, placeholder: true })
     if (desired.skipped.length > 0) log.info('pods wait for their Node', { service: key, pods: desired.skipped.length })
     await applySlices(operations, { client, memory, owner: key, triggerTime: oldest, signal })
+    topology.tell(key, service, desired.topology)
     triggers.set(key, times)
     return DONE
   }
   return createLoop({
     name: 'endpointslice-controller',
     informers: [informers.pods, informers.services, informers.nodes, informers.endpointSlices],
-    watch: (queue) => watch(informers, { queue, clock, batchPeriodMs, saw: memory.saw }),
+    watch: (queue) => watch(informers, { queue, clock, batchPeriodMs, saw: memory.saw, shares }),
     reconcile,
     workers: WORKERS,
     backoff: { initialMs: 1_000, maxMs: 1_000_000, jitter: 0.1 },
@@ -64,7 +71,32 @@ export const createEndpointSliceController = (deps: EndpointSliceControllerDeps)
   })
 }
 
+interface Shares {
+  readonly now: () => ZoneShares
+  /** A Node changed: whether the shares are others now. */
+  changed(): boolean
+}
+
+/** Computed again only when a Node changed: a Service of topology mode Auto must not list the Nodes. */
+const createShares = (nodes: EndpointSliceControllerDeps['informers']['nodes']): Shares => {
+  let known: ZoneShares | undefined
+  const text = (shares: ZoneShares): string => (shares.kind === 'shares' ? JSON.stringify([...shares.byZone]) : shares.why)
+  const now = (): ZoneShares => {
+    known ??= zoneShares(nodes.list())
+    return known
+  }
+  return {
+    now,
+    changed() {
+      const before = known === undefined ? undefined : text(known)
+      known = undefined
+      return before !== undefined && text(now()) !== before
+    },
+  }
+}
+
 interface Watching {
+  readonly shares: Shares
   readonly queue: WorkQueue
   readonly clock: Clock
   readonly batchPeriodMs: number
@@ -73,7 +105,7 @@ interface Watching {
 
 const watch = (
   informers: EndpointSliceControllerDeps['informers'],
-  { queue, clock, batchPeriodMs, saw }: Watching,
+  { queue, clock, batchPeriodMs, saw, shares }: Watching,
 ): readonly (() => void)[] => {
   const finder = createServiceFinder(informers)
   const batch = createHoldOff({ clock, holdOffMs: batchPeriodMs, ceilingMs: batchPeriodMs, fire: queue.add })
@@ -84,6 +116,7 @@ const watch = (
       for (const service of finder.ofPodChange(change)) podChanged(service)
     }),
     informers.nodes.onChange((change) => {
+      if (shares.changed()) for (const service of informers.services.byIndex('topologyMode', 'auto')) queue.add(keyOf(service))
       for (const pod of finder.podsOfNodeChange(change)) for (const service of finder.ofPod(pod)) podChanged(service)
     }),
     informers.endpointSlices.onChange((change) => {

@@ -6,6 +6,7 @@ import { diffSlices } from './diff.ts'
 import { sliceLabels } from './labels.ts'
 import { targetPort } from './ports.ts'
 import { triggered } from './trigger-time.ts'
+import { zoneShares } from './zones.ts'
 
 const service = (spec: Partial<Service['spec']> = {}, annotations: Readonly<Record<string, string>> = {}): Service => ({
   apiVersion: 'v1',
@@ -65,6 +66,7 @@ const snapshot = (pods: readonly Pod[], of = service(), nodes: readonly Node[] =
   pods,
   slices: [],
   node: (name: string) => nodes.find(({ metadata }) => metadata.name === name),
+  zones: () => zoneShares(nodes),
 })
 
 describe('endpoints of a Service', () => {

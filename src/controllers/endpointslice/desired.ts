@@ -1,7 +1,7 @@
 import type { Endpoint, Pod, Service, SlicePort } from '../../api/index.ts'
 import { type IPFamily, parseAddress } from '../../ip/index.ts'
 import { isReady } from '../pods.ts'
-import { withHints } from './hints.ts'
+import { type TopologyState, withHints } from './hints.ts'
 import { podPorts } from './ports.ts'
 import type { ServiceSnapshot } from './snapshot.ts'
 
@@ -15,6 +15,8 @@ export interface EndpointGroup {
 export interface DesiredEndpoints {
   readonly addressTypes: readonly IPFamily[]
   readonly groups: readonly EndpointGroup[]
+  /** Of topology mode Auto: whether there are hints, and why not. */
+  readonly topology?: TopologyState
   /** Pods that are left out for now, and why. */
   readonly skipped: readonly { readonly pod: string; readonly reason: 'NodeMissing' }[]
 }
@@ -27,10 +29,13 @@ export const desiredEndpoints = (snapshot: ServiceSnapshot): DesiredEndpoints =>
   const included = pods
     .filter((pod) => isRunnable(pod) && !skipped.includes(pod))
     .sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))
-  const groups = addressTypes.flatMap((family) => groupsOf(snapshot, family, included))
+  const families = addressTypes.map((family) => groupsOf(snapshot, family, included))
+  const states = families.flatMap(({ topology }) => topology ?? [])
+  const topology = states.find(({ kind }) => kind === 'disabled') ?? states[0]
   return {
     addressTypes,
-    groups,
+    groups: families.flatMap(({ groups }) => groups),
+    ...(topology === undefined ? {} : { topology }),
     skipped: skipped.map(({ metadata }) => ({ pod: metadata.name, reason: 'NodeMissing' })),
   }
 }
@@ -50,7 +55,9 @@ const addressTypesOf = ({ spec }: Service): readonly IPFamily[] => {
   return [address ? address.family : 'IPv4']
 }
 
-const groupsOf = (snapshot: ServiceSnapshot, family: IPFamily, pods: readonly Pod[]): readonly EndpointGroup[] => {
+type GroupsOfFamily = Pick<DesiredEndpoints, 'groups' | 'topology'>
+
+const groupsOf = (snapshot: ServiceSnapshot, family: IPFamily, pods: readonly Pod[]): GroupsOfFamily => {
   const groups = new Map<string, { readonly ports: readonly SlicePort[]; readonly endpoints: Endpoint[] }>()
   for (const pod of pods) {
     const address = addressOf(pod, family)
@@ -62,11 +69,14 @@ const groupsOf = (snapshot: ServiceSnapshot, family: IPFamily, pods: readonly Po
     groups.set(key, group)
   }
   const sorted = [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, group]) => group)
-  const hinted = withHints(
-    snapshot.service,
+  const { groups: hinted, topology } = withHints(
+    { ...snapshot, slices: snapshot.slices.filter(({ addressType }) => addressType === family) },
     sorted.map(({ endpoints }) => endpoints),
   )
-  return sorted.map(({ ports }, index) => ({ addressType: family, ports, endpoints: hinted[index] ?? [] }))
+  return {
+    groups: sorted.map(({ ports }, index) => ({ addressType: family, ports, endpoints: hinted[index] ?? [] })),
+    ...(topology === undefined ? {} : { topology }),
+  }
 }
 
 const endpointOf = ({ service, node }: ServiceSnapshot, pod: Pod, address: string): Endpoint => {

@@ -3,6 +3,7 @@ import type { Lister } from '../../informers/index.ts'
 import { parseKey } from '../loop.ts'
 import { selectedBy } from '../selection.ts'
 import { MANAGED_BY, MANAGED_BY_LABEL } from './labels.ts'
+import type { ZoneShares } from './zones.ts'
 
 /** What the slices of one Service depend on. */
 export interface ServiceSnapshot {
@@ -11,6 +12,8 @@ export interface ServiceSnapshot {
   /** The slices that this controller made for the Service. */
   readonly slices: readonly EndpointSlice[]
   node(name: string): Node | undefined
+  /** The zones' shares of processors. */
+  zones(): ZoneShares
 }
 
 export interface EndpointSliceListers {
@@ -18,6 +21,7 @@ export interface EndpointSliceListers {
   readonly pods: Lister<Pod>
   readonly nodes: Lister<Node>
   readonly endpointSlices: Lister<EndpointSlice>
+  readonly zones: () => ZoneShares
 }
 
 /** The present state around one Service; undefined when it is gone, or when its slices are somebody else's work. */
@@ -34,5 +38,6 @@ export const readSnapshot = (key: string, listers: EndpointSliceListers): Servic
       .byIndex('service', key)
       .filter(({ metadata }) => metadata.labels?.[MANAGED_BY_LABEL] === MANAGED_BY),
     node: (nodeName) => listers.nodes.get(undefined, nodeName),
+    zones: listers.zones,
   }
 }
