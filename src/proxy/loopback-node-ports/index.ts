@@ -1,0 +1,1 @@
+export { type LoopbackNodePortsOptions, withLoopbackNodePorts } from './loopback-node-ports.ts'
