@@ -2,6 +2,7 @@ export type { Backend, Capability, Change, Drift, FrontendRef, FrontendStatus } 
 export { createNftablesBackend, type NftablesBackendOptions } from './backends/nftables/index.ts'
 export { createUserspaceBackend, type LocalAddresses, type UserspaceBackendOptions } from './backends/userspace/index.ts'
 export { type ExplainedEndpoint, type ExplainQuery, type Explanation, explain } from './explain.ts'
+export { type LoopbackNodePortsOptions, withLoopbackNodePorts } from './loopback-node-ports/index.ts'
 export {
   type CleanupReport,
   cleanupModes,
