@@ -28,10 +28,10 @@ const NO_SUCH_ROUTE = 2
 export const createRoutes = (exec: Exec, ip: IpTool, tag: InstanceTag): Routes => {
   const metric = routeMetric(tag)
   const mark = ['proto', PROTOCOL, 'metric', String(metric)]
-  const local = (verb: 'replace' | 'del', cidr: string): readonly [string, ...string[]] => [
-    ...['ip', familyFlag(cidr), 'route', verb, 'local', cidr, 'dev', 'lo'],
-    ...mark,
-  ]
+  const local = (verb: 'replace' | 'del', cidr: string): readonly [string, ...string[]] => {
+    const route = ['route', verb, 'local', cidr, 'dev', 'lo']
+    return ['ip', familyFlag(cidr), ...route, ...mark]
+  }
   return {
     ensureLocal: async (cidr) => void (await exec(local('replace', cidr))),
     removeLocal: async (cidr) => void (await exec(local('del', cidr), { okCodes: [0, NO_SUCH_ROUTE] })),

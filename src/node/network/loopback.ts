@@ -29,6 +29,7 @@ export const createLoopbackNetwork = (options: LoopbackNetworkOptions): PodNetwo
       if (address !== undefined) pool.release(address)
       addresses.delete(uid)
     },
+    check: async () => [],
     async close() {
       for (const address of addresses.values()) pool.release(address)
       addresses.clear()

@@ -13,6 +13,11 @@ export interface PodNetwork {
   attach(request: AttachRequest): Promise<Attachment>
   /** Gives the address back and removes what `attach` made. */
   detach(uid: string): Promise<void>
+  /**
+   * Follows what others may have changed on the machine since (kernel modules, default routes, firewalls), and says what pods have to do without and what
+   * to do about it, a line each. Never rejects. For a slow pace; one at a time, between `prepare` and `close`.
+   */
+  check(): Promise<readonly string[]>
   /** Removes everything. */
   close(): Promise<void>
 }

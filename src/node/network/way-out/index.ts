@@ -1,0 +1,1 @@
+export { createWayOut, removeWayOut, type WayOut, type WayOutOptions } from './apply.ts'
