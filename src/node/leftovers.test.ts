@@ -43,7 +43,7 @@ const sigkill = async (lab: Lab): Promise<void> => {
   await once(lab.child, 'exit')
 }
 
-const nothing = { links: [], namespaces: [], localRoutes: [] }
+const nothing = { links: [], namespaces: [], localRoutes: [], routes: [] }
 
 describe('what a SIGKILLed node leaves', { timeout: 30_000 }, () => {
   it.skipIf(!networkNamespaces.usable)(
@@ -59,7 +59,7 @@ describe('what a SIGKILLed node leaves', { timeout: 30_000 }, () => {
       expect(cleaned).toMatchObject({ processes: [], skipped: [] })
       expect(cleaned.namespaces).toHaveLength(2)
       expect(await links.listOwned()).toEqual(nothing)
-      expect(await cleanupNode(realHost(), lab.dataDir)).toEqual({ ...nothing, processes: [], skipped: [] })
+      expect(await cleanupNode(realHost(), lab.dataDir)).toEqual({ ...nothing, wayOut: [], processes: [], skipped: [] })
       await rm(lab.dataDir, { recursive: true })
     },
   )
