@@ -20,8 +20,12 @@ export const createIptables = (exec: Exec): Iptables => {
       return found
     },
     async restore(place, transaction) {
-      for (const stdin of inputs(place, transaction))
-        if (stdin !== '') await tool.run(place, '-restore', { args: RESTORE_ARGS, stdin })
+      for (const stdin of inputs(place, transaction)) {
+        if (stdin === '') continue
+        await tool.run(place, '-restore', { args: RESTORE_ARGS, stdin }).catch((error) => {
+          throw withLine(error, stdin)
+        })
+      }
     },
     async read(place, owns) {
       try {
