@@ -3,6 +3,8 @@ import type { Libc } from './libc.ts'
 
 /** One netlink(7) socket. Messages are bytes: `src/kernel/netlink` knows their shape. One caller at a time. */
 export interface NetlinkSocket {
+  /** The address that the kernel gave it: what it notifies of says who asked for it. */
+  readonly portId: number
   /** Sends all of it as one datagram; the kernel works on it before this resolves. */
   send(bytes: Uint8Array): Promise<void>
   /** As `send` on this thread: for small requests, which take microseconds. */
@@ -11,6 +13,9 @@ export interface NetlinkSocket {
   receive(): Promise<Buffer>
   /** The next datagram that is there already, or undefined. */
   receiveNow(): Buffer | undefined
+  /** Joins a multicast group, by its number. */
+  join(group: number): void
+  leave(group: number): void
   close(): void
 }
 
@@ -35,6 +40,8 @@ const SO_SNDBUFFORCE = 32
 const SO_RCVBUFFORCE = 33
 const MSG_DONTWAIT = 0x40
 const SOL_NETLINK = 270
+const NETLINK_ADD_MEMBERSHIP = 1
+const NETLINK_DROP_MEMBERSHIP = 2
 const NETLINK_CAP_ACK = 10
 const NETLINK_EXT_ACK = 11
 const CLONE_NEWNET = 0x4000_0000
@@ -58,6 +65,7 @@ export const openNetlink = (libc: Libc, protocol: number, options: NetlinkOption
   }
   const into = Buffer.allocUnsafeSlow(DATAGRAM)
   return {
+    portId: portIdOf(calls, fd),
     async send(bytes) {
       await calls.send.callAsync(fd, bytes, bytes.length, 0)
     },
@@ -77,6 +85,8 @@ export const openNetlink = (libc: Libc, protocol: number, options: NetlinkOption
         throw error
       }
     },
+    join: (group) => setOption(calls, fd, [SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group]),
+    leave: (group) => setOption(calls, fd, [SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, group]),
     close: () => void calls.close.call(fd),
   }
 }
@@ -95,9 +105,18 @@ const declare = (libc: Libc) => ({
   setsockopt: libc.declare('int setsockopt(int fd, int level, int name, void *value, uint32_t length)'),
   send: libc.declare('intptr_t send(int fd, void *bytes, size_t length, int flags)'),
   recv: libc.declare('intptr_t recv(int fd, void *bytes, size_t length, int flags)'),
+  getsockname: libc.declare('int getsockname(int fd, void *address, void *length)'),
   setns: libc.declare('int setns(int fd, int type)'),
   close: libc.declare('int close(int fd)'),
 })
+
+const portIdOf = (calls: Calls, fd: number): number => {
+  const address = Buffer.alloc(12)
+  const length = Buffer.alloc(4)
+  length.writeUInt32LE(address.length)
+  calls.getsockname.call(fd, address, length)
+  return address.readUInt32LE(4)
+}
 
 /** A socket stays in the namespace in which it was made, so this thread visits it for that one call. */
 const inNamespace = (calls: Calls, namespace: string | undefined, make: () => number): number => {
@@ -129,15 +148,19 @@ const prepare = (calls: Calls, fd: number, { groups = 0, timeoutMs = 10_000 }: N
   time.writeBigInt64LE(BigInt(Math.floor(timeoutMs / 1_000)), 0)
   time.writeBigInt64LE(BigInt((timeoutMs % 1_000) * 1_000), 8)
   calls.setsockopt.call(fd, SOL_SOCKET, SO_RCVTIMEO, time, time.length)
-  for (const [level, option, number] of [
+  for (const option of [
     [SOL_SOCKET, SO_SNDBUFFORCE, SEND_BUFFER],
     [SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER],
     // Errors come with the kernel's own words and the place of the attribute, and without the whole request.
     [SOL_NETLINK, NETLINK_EXT_ACK, 1],
     [SOL_NETLINK, NETLINK_CAP_ACK, 1],
   ] as const) {
-    const value = Buffer.alloc(4)
-    value.writeUInt32LE(number)
-    calls.setsockopt.call(fd, level, option, value, value.length)
+    setOption(calls, fd, option)
   }
+}
+
+const setOption = (calls: Calls, fd: number, [level, option, number]: readonly [number, number, number]): void => {
+  const value = Buffer.alloc(4)
+  value.writeUInt32LE(number)
+  calls.setsockopt.call(fd, level, option, value, value.length)
 }

@@ -1,3 +1,19 @@
-export { createNft } from './nft.ts'
-export type { Chain, Command, Element, Hook, NamedSet, Nft, Table, TableContents, Transaction } from './objects.ts'
+export { createNft, type NftOptions } from './nft.ts'
+export {
+  type Chain,
+  type Command,
+  type Element,
+  elementText,
+  type Hook,
+  type LiveChain,
+  type NamedSet,
+  type Nft,
+  type Refusal,
+  RefusedElements,
+  ruleMark,
+  type Table,
+  type TableContents,
+  type Transaction,
+  tableText,
+} from './objects.ts'
 export { renderTransaction } from './render.ts'

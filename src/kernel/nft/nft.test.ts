@@ -1,6 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Exec, HostError, realExec } from '../../host/index.ts'
-import { type Command, createNft, type Nft, renderTransaction, type Transaction } from './index.ts'
+import { loadLibc } from '../../host/native/index.ts'
+import {
+  type Command,
+  createNft,
+  type Element,
+  type Nft,
+  RefusedElements,
+  renderTransaction,
+  ruleMark,
+  type Transaction,
+} from './index.ts'
 import { parseTable } from './read-back.ts'
 import { fakeNft } from './testing/index.ts'
 
@@ -51,8 +61,8 @@ describe('reading back', () => {
     ['no JSON', 'table ip x', 'answer is not JSON'],
     ['another document', '{"a": 1}', 'a list was expected'],
     [
-      'a range',
-      '{"nftables": [{"set": {"name": "a", "type": "ipv4_addr", "elem": [{"range": ["1.1.1.1", "1.1.1.3"]}]}}]}',
+      'an element of another form',
+      '{"nftables": [{"set": {"name": "a", "type": "ipv4_addr", "elem": [{"counter": 1}]}}]}',
       'unknown form',
     ],
     [
@@ -84,54 +94,155 @@ describe('probing', () => {
   })
 })
 
+/** As a transaction writes them. */
+const elementsOf = (contents: Awaited<ReturnType<Nft['readTable']>>): readonly Element[] =>
+  [...(contents?.elements ?? [])].flatMap(([set, members]) =>
+    [...members].map(([key, value]) => (value === '' ? { set, key } : { set, key, value })),
+  )
+const byText = (a: object, b: object) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)
+
 const behaves = (open: () => Nft): void => {
   it('gives back what it was told, but no elements that packets write', async () => {
     const nft = open()
     await nft.commit({ table, commands: [{ kind: 'delete table' }] })
     await nft.commit(withElements)
     const contents = await nft.readTable(table)
-    const byText = (a: object, b: object) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)
-    expect([...(contents?.elements ?? [])].sort(byText)).toEqual([...elements].sort(byText))
-    expect(contents?.chains).toEqual(['output', 'refuse'])
+    expect([...elementsOf(contents)].sort(byText)).toEqual([...elements].sort(byText))
+    expect(contents?.chains).toEqual([
+      {
+        name: 'output',
+        hook: { type: 'nat', hook: 'output', priority: -100 },
+        rules: [ruleMark('ip daddr . meta l4proto . th dport vmap @services')],
+      },
+      { name: 'refuse', rules: [ruleMark('reject')] },
+    ])
+    expect(contents?.flags).toBeUndefined()
     expect(contents?.sets.map(({ name, type, data }) => ({ name, type, data }))).toEqual(
       build.flatMap((command) =>
         command.kind === 'add set' ? [{ name: command.set.name, type: command.set.type, data: command.set.data }] : [],
       ),
     )
   })
-  it('changes nothing when a part is refused', async () => {
+  it('changes nothing when a part is refused, and names the part', async () => {
     const nft = open()
     await nft.commit({ table, commands: [{ kind: 'delete table' }] })
     await nft.commit(withElements)
+    const missing = { set: 'services', key: '10.96.0.9 . tcp . 1' }
     const refused: Transaction = {
       table,
       commands: [
         { kind: 'add elements', elements: [{ set: 'pods', key: '10.9.0.1' }] },
-        { kind: 'delete elements', elements: [{ set: 'services', key: '10.96.0.9 . tcp . 1' }] },
+        { kind: 'delete elements', elements: [{ set: 'services', key: '10.96.0.1 . tcp . 80' }, missing] },
       ],
     }
-    await expect(nft.commit(refused)).rejects.toThrow('No such file or directory')
-    expect((await nft.readTable(table))?.elements).toHaveLength(elements.length)
+    const failure = await nft.commit(refused).catch((error: unknown) => error)
+    expect(failure).toBeInstanceOf(Error)
+    expect(String(failure)).toContain('No such file or directory')
+    if (failure instanceof RefusedElements) expect(failure.refusals).toMatchObject([{ element: missing, code: 'ENOENT' }])
+    expect(elementsOf(await nft.readTable(table))).toHaveLength(elements.length)
   })
-  it('replaces the value of an element in one transaction', async () => {
+  it('replaces the value of an element in one transaction, and refuses to do so without deleting it', async () => {
     const nft = open()
     await nft.commit({ table, commands: [{ kind: 'delete table' }] })
     await nft.commit(withElements)
     const key = '10.96.0.1 . tcp . 80'
-    await nft.commit({
-      table,
-      commands: [
-        { kind: 'delete elements', elements: [{ set: 'services', key }] },
-        { kind: 'add elements', elements: [{ set: 'services', key, value: 'drop' }] },
-      ],
-    })
-    expect((await nft.readTable(table))?.elements).toContainEqual({ set: 'services', key, value: 'drop' })
+    const add: Command = { kind: 'add elements', elements: [{ set: 'services', key, value: 'drop' }] }
+    await expect(nft.commit({ table, commands: [add] })).rejects.toThrow('File exists')
+    await nft.commit({ table, commands: [{ kind: 'delete elements', elements: [{ set: 'services', key }] }, add] })
+    expect((await nft.readTable(table))?.elements.get('services')?.get(key)).toBe('drop')
   })
   it('deletes a table that is there or not, and says that there is none', async () => {
     const nft = open()
     await nft.commit({ table, commands: [{ kind: 'delete table' }] })
     await nft.commit({ table, commands: [{ kind: 'delete table' }] })
     expect(await nft.readTable(table)).toBeUndefined()
+    await expect(nft.commit({ table, commands: [{ kind: 'add elements', elements }] })).rejects.toThrow(
+      'No such file or directory',
+    )
+  })
+  it('replaces a whole table, elements and all, in one transaction', async () => {
+    const nft = open()
+    await nft.commit(withElements)
+    await nft.commit({ table, commands: [{ kind: 'delete table' }, ...withElements.commands.slice(0, -1)] })
+    expect(elementsOf(await nft.readTable(table))).toEqual([])
+  })
+  it('deletes chains and sets that nothing leads to, and no others', async () => {
+    const nft = open()
+    await nft.commit({ table, commands: [{ kind: 'delete table' }] })
+    await nft.commit(withElements)
+    await expect(nft.commit({ table, commands: [{ kind: 'delete chain', chain: 'refuse' }] })).rejects.toThrow('resource busy')
+    await nft.commit({
+      table,
+      commands: [
+        { kind: 'delete elements', elements: [{ set: 'services', key: '10.96.0.1 . tcp . 80' }] },
+        { kind: 'delete chain', chain: 'refuse' },
+        { kind: 'delete set', set: 'numbers', isMap: true },
+        { kind: 'delete set', set: 'pods', isMap: false },
+      ],
+    })
+    const contents = await nft.readTable(table)
+    expect(contents?.chains.map(({ name }) => name)).toEqual(['output'])
+    expect(contents?.sets.map(({ name }) => name)).toEqual(['services', 'affinity'])
+  })
+  it('takes ranges of sources behind exact frontends, neighbours in intervals, and refuses what overlaps', async () => {
+    const nft = open()
+    await nft.commit({ table, commands: [{ kind: 'delete table' }] })
+    await nft.commit({ table, commands: build })
+    const type = ['ipv4_addr', 'inet_proto', 'inet_service', 'ipv4_addr']
+    const some = [
+      { set: 'allowed', key: '10.96.0.1 . tcp . 80 . 10.0.0.0/8' },
+      { set: 'allowed', key: '10.96.0.1 . tcp . 80 . 192.0.2.1' },
+      { set: 'allowed', key: '10.96.0.1 . udp . 53 . 0.0.0.0/0' },
+      { set: 'pods', key: '10.2.0.0/24' },
+      { set: 'pods', key: '10.2.1.0/24' },
+      { set: 'pods', key: '255.255.255.0/24' },
+    ]
+    await nft.commit({
+      table,
+      commands: [
+        { kind: 'add set', set: { name: 'allowed', type, flags: ['interval'] } },
+        { kind: 'add elements', elements: some },
+      ],
+    })
+    expect([...elementsOf(await nft.readTable(table))].sort(byText)).toEqual([...some].sort(byText))
+    const inside = { set: 'pods', key: '10.2.0.128/25' }
+    await expect(nft.commit({ table, commands: [{ kind: 'add elements', elements: [inside] }] })).rejects.toThrow(
+      /exists|overlap/,
+    )
+    await nft.commit({ table, commands: [{ kind: 'delete elements', elements: some.slice(1, 4) }] })
+    expect([...elementsOf(await nft.readTable(table))].sort(byText)).toEqual([...some.slice(0, 1), ...some.slice(4)].sort(byText))
+  })
+  it('keeps IPv6 elements as they are written', async () => {
+    const nft = open()
+    const six = { family: 'ip6', name: table.name } as const
+    const members = ['::', '::1', 'fd00::1', 'fd00:0:0:1::', '1:2:3:4:5:6:7:8', '2001:db8::1:0:0:1', '::ffff:1.2.3.4'].map(
+      (key) => ({ set: 'six', key }),
+    )
+    const ranges = [
+      { set: 'ranges', key: 'fd00:1::/64' },
+      { set: 'ranges', key: 'fd00:2::7' },
+    ]
+    const frontends = [{ set: 'endpoints', key: 'fd00:96::1 . tcp . 80 . 0:8001', value: 'fd00:1::2 . 8080' }]
+    await nft.commit({
+      table: six,
+      commands: [
+        { kind: 'delete table' },
+        { kind: 'add table' },
+        { kind: 'add set', set: { name: 'six', type: ['ipv6_addr'] } },
+        { kind: 'add set', set: { name: 'ranges', type: ['ipv6_addr'], flags: ['interval'] } },
+        {
+          kind: 'add set',
+          set: {
+            name: 'endpoints',
+            type: ['ipv6_addr', 'inet_proto', 'inet_service', 'classid'],
+            data: ['ipv6_addr', 'inet_service'],
+          },
+        },
+        { kind: 'add elements', elements: [...members, ...ranges, ...frontends] },
+      ],
+    })
+    const contents = await nft.readTable(six)
+    expect([...elementsOf(contents)].sort(byText)).toEqual([...members, ...ranges, ...frontends].sort(byText))
   })
   it('can be used here', async () => expect(await open().probe()).toBeUndefined())
 }
@@ -152,13 +263,21 @@ describe('the fake', () => {
 })
 
 const namespace = `fnft${process.pid % 100_000}`
-const canTry = await realExec(['nft', '--version']).then(
-  () => process.getuid?.() === 0,
+const inNamespace: Exec = (argv, options) => realExec(['ip', 'netns', 'exec', namespace, ...argv], options)
+const isRoot = process.getuid?.() === 0
+const hasTool = await realExec(['nft', '--version']).then(
+  () => true,
   () => false,
 )
+const libc = await loadLibc()
 // Without root or nft there is no kernel to ask; the fake is held to the same cases above.
-describe.skipIf(!canTry)('the kernel', () => {
+describe.skipIf(!isRoot)('the kernel', () => {
   beforeAll(async () => void (await realExec(['ip', 'netns', 'add', namespace])))
   afterAll(async () => void (await realExec(['ip', 'netns', 'del', namespace])))
-  behaves(() => createNft((argv, options) => realExec(['ip', 'netns', 'exec', namespace, ...argv], options)))
+  describe.skipIf(!hasTool)('through the tool', () => behaves(() => createNft(inNamespace)))
+  describe.skipIf('missing' in libc)('in process', () => {
+    const nft = createNft(inNamespace, { libc, namespace: `/run/netns/${namespace}` })
+    afterAll(() => nft.close())
+    behaves(() => nft)
+  })
 })

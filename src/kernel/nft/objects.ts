@@ -1,3 +1,5 @@
+import { HostError } from '../../host/index.ts'
+
 /** An nftables table; all else lives in one. */
 export interface Table {
   readonly family: 'ip' | 'ip6'
@@ -15,6 +17,8 @@ export interface Hook {
   readonly hook: 'prerouting' | 'input' | 'forward' | 'output' | 'postrouting'
   /** A number: nft 1.0.6 refuses `dstnat` on the output hook. */
   readonly priority: number
+  /** What becomes of packets at the end of the chain; `accept` unless told. Only read back: chains are made with `accept`. */
+  readonly policy?: 'drop'
 }
 
 /** A set, or with `data` a map. Types are nft's names (`ipv4_addr`, `inet_service`), several of them a concatenation. */
@@ -43,6 +47,9 @@ export type Command =
   | { readonly kind: 'add chain'; readonly chain: Chain }
   /** Replaces the rules of a chain. */
   | { readonly kind: 'set rules'; readonly chain: string; readonly rules: readonly string[] }
+  /** With its rules. Fails where a rule or an element leads to it. */
+  | { readonly kind: 'delete chain'; readonly chain: string }
+  | { readonly kind: 'delete set'; readonly set: string; readonly isMap: boolean }
   | { readonly kind: 'add elements'; readonly elements: readonly Element[] }
   | { readonly kind: 'delete elements'; readonly elements: readonly Element[] }
 
@@ -55,17 +62,67 @@ export interface Transaction {
 /** What a table holds. */
 export interface TableContents {
   readonly sets: readonly NamedSet[]
-  readonly chains: readonly string[]
-  /** Without those of dynamic sets, which packets write. */
-  readonly elements: readonly Element[]
+  readonly chains: readonly LiveChain[]
+  /** Values (empty in sets) by set and key, without those of dynamic sets, which packets write. The maps are the caller's own. */
+  readonly elements: ReadonlyMap<string, Map<string, string>>
+  /** `owner`: another process holds the table for itself, and the kernel refuses every change. `dormant`: its chains are out of use. */
+  readonly flags?: readonly ('owner' | 'dormant')[]
+}
+
+/** A chain as it is in the kernel. */
+export interface LiveChain extends Chain {
+  /** The comment of each rule: {@link ruleMark} where `set rules` made it, other text or none where somebody else did. */
+  readonly rules: readonly string[]
 }
 
 /** nftables of one network namespace. */
 export interface Nft {
   /** Why it cannot be used here and what to do, or undefined. Changes nothing. */
   probe(): Promise<string | undefined>
-  /** Rejects with `HostError` and changes nothing when the kernel refuses any part. */
+  /** Rejects with `HostError`, or {@link RefusedElements} when the kernel says which, and has changed nothing then. */
   commit(transaction: Transaction): Promise<void>
   /** Undefined when there is no such table. */
   readTable(table: Table): Promise<TableContents | undefined>
+  /**
+   * Calls `changed` soon after another process changed one of the tables, or may have, with who it was: several changes at once may be one
+   * call. Ends with `signal`. False where that cannot be noticed here: with the tool alone.
+   */
+  watch(tables: readonly Table[], changed: (who: string) => void, signal: AbortSignal): boolean
+  /** Gives back what it holds of the kernel, after what is in work; a later call takes it again. */
+  close(): Promise<void>
+}
+
+/** Elements that the kernel does not take. */
+export interface Refusal {
+  readonly element: Element
+  /** `EEXIST`: it is there with another value, or overlaps; `ENOENT`: it, or the chain that it names, is not there. */
+  readonly code: string
+  readonly reason: string
+}
+
+/** The kernel refused elements, and so the whole change. */
+export class RefusedElements extends HostError {
+  readonly refusals: readonly Refusal[]
+
+  constructor(table: Table, refusals: readonly Refusal[]) {
+    const [first] = refusals
+    const more = refusals.length > 1 ? ` (and ${refusals.length - 1} more)` : ''
+    const what = first === undefined ? '' : `${elementText(first.element)} in ${tableText(table)}: ${first.reason}`
+    super(`nft: ${what}${more}`, { code: first?.code ?? 'EINVAL', command: ['netlink', 'nft'] })
+    this.refusals = refusals
+  }
+}
+
+/** How messages name an element. */
+export const elementText = ({ set, key, value }: Element): string =>
+  value === undefined ? `element ${key} of set ${set}` : `element ${key} : ${value} of map ${set}`
+
+/** How messages name a table. */
+export const tableText = ({ family, name }: Table): string => `table ${family} ${name}`
+
+/** The comment that marks a rule of ours: a hash of its text (FNV-1a), so that a rule in the kernel can be told from any other. */
+export const ruleMark = (rule: string): string => {
+  let hash = 0x811c_9dc5
+  for (let index = 0; index < rule.length; index++) hash = Math.imul(hash ^ rule.charCodeAt(index), 0x0100_0193)
+  return (hash >>> 0).toString(16).padStart(8, '0')
 }

@@ -1,23 +1,45 @@
 import { errorMessage } from '../../base/index.ts'
-import type { Element, NamedSet, TableContents } from './objects.ts'
+import { shapeOf } from './fields.ts'
+import type { Chain, Hook, NamedSet, TableContents } from './objects.ts'
 
-/** Reads the answer of `nft -j list table`. Fails on anything that it does not know: guessing would delete what is right. */
+/** Reads the answer of `nft -j list table`. Fails on anything that it does not know in a set of known types: guessing would delete what is right. */
 export const parseTable = (text: string): TableContents => {
   const sets: NamedSet[] = []
-  const chains: string[] = []
-  const elements: Element[] = []
+  const chains = new Map<string, { readonly chain: Chain; readonly rules: string[] }>()
+  const elements = new Map<string, Map<string, string>>()
   for (const item of listOf(fieldsOf(parseJSON(text))['nftables'])) {
-    const { chain, set, map } = fieldsOf(item)
-    if (chain !== undefined) chains.push(textOf(fieldsOf(chain)['name']))
+    const { chain, rule, set, map } = fieldsOf(item)
+    if (chain !== undefined) {
+      const found = chainOf(fieldsOf(chain))
+      chains.set(found.name, { chain: found, rules: [] })
+    }
+    if (rule !== undefined) {
+      const { chain: name, comment } = fieldsOf(rule)
+      chains.get(textOf(name))?.rules.push(typeof comment === 'string' ? comment : '')
+    }
     const members = set ?? map
     if (members === undefined) continue
     const spec = setOf(fieldsOf(members))
     sets.push(spec)
-    if (spec.flags?.includes('timeout')) continue
+    if (spec.flags?.includes('timeout') || shapeOf(spec) === undefined) continue
     const { elem = [] } = fieldsOf(members)
-    for (const each of listOf(elem)) elements.push(elementOf(spec, each))
+    elements.set(spec.name, new Map(listOf(elem).map((each) => elementOf(spec, each))))
   }
-  return { sets, chains, elements }
+  return { sets, chains: [...chains.values()].map(({ chain, rules }) => ({ ...chain, rules })), elements }
+}
+
+const chainOf = ({ name, hook, type, prio, policy }: Fields): Chain => {
+  if (hook === undefined) return { name: textOf(name) }
+  return {
+    name: textOf(name),
+    hook: {
+      // Words that are not ours make a foreign chain, which is told by them.
+      type: textOf(type) as Hook['type'],
+      hook: textOf(hook) as Hook['hook'],
+      priority: typeof prio === 'number' ? prio : Number.NaN,
+      ...(policy === 'drop' ? { policy } : {}),
+    },
+  }
 }
 
 const setOf = (fields: Fields): NamedSet => {
@@ -32,17 +54,17 @@ const setOf = (fields: Fields): NamedSet => {
   }
 }
 
-const elementOf = (spec: NamedSet, item: unknown): Element => {
-  if (spec.data === undefined) return { set: spec.name, key: wordOf(item) }
+const elementOf = (spec: NamedSet, item: unknown): readonly [string, string] => {
+  if (spec.data === undefined) return [wordOf(item), '']
   const [key, value] = listOf(item)
-  return { set: spec.name, key: wordOf(key), value: wordOf(value) }
+  return [wordOf(key), wordOf(value)]
 }
 
 /** A key or value in the text that nft reads. */
 const wordOf = (item: unknown): string => {
   if (typeof item === 'string') return item
   if (typeof item === 'number') return String(item)
-  const { concat, prefix, elem, goto, jump, ...rest } = fieldsOf(item)
+  const { concat, prefix, range, elem, goto, jump, ...rest } = fieldsOf(item)
   if (concat !== undefined) return listOf(concat).map(wordOf).join(' . ')
   if (elem !== undefined) return wordOf(fieldsOf(elem)['val'])
   if (goto !== undefined) return `goto ${textOf(fieldsOf(goto)['target'])}`
@@ -51,6 +73,7 @@ const wordOf = (item: unknown): string => {
     const { addr, len } = fieldsOf(prefix)
     return `${wordOf(addr)}/${wordOf(len)}`
   }
+  if (range !== undefined) return listOf(range).map(wordOf).join('-')
   for (const verdict of ['accept', 'drop', 'return']) if (verdict in rest) return verdict
   throw new Error(`nft: element ${JSON.stringify(item).slice(0, 200)} is of an unknown form`)
 }

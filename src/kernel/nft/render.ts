@@ -1,4 +1,4 @@
-import type { Chain, Command, Element, NamedSet, Table, Transaction } from './objects.ts'
+import { type Chain, type Command, type Element, type NamedSet, ruleMark, type Transaction } from './objects.ts'
 
 /** A transaction as input for `nft -f`: one command a line, elements in commands of {@link ELEMENTS_A_COMMAND}. Fails on text that could end a command. */
 export const renderTransaction = ({ table, commands }: Transaction): string => {
@@ -23,9 +23,13 @@ const renderCommand = (place: string, command: Command): readonly string[] => {
       const chain = plainName(command.chain)
       return [
         `flush chain ${place} ${chain}\n`,
-        ...command.rules.map((rule) => `add rule ${place} ${chain} ${plainRule(rule)}\n`),
+        ...command.rules.map((rule) => `add rule ${place} ${chain} ${plainRule(rule)} comment "${ruleMark(rule)}"\n`),
       ]
     }
+    case 'delete chain':
+      return [`delete chain ${place} ${plainName(command.chain)}\n`]
+    case 'delete set':
+      return [`delete ${command.isMap ? 'map' : 'set'} ${place} ${plainName(command.set)}\n`]
     case 'add elements':
       return renderElements(`add element ${place}`, command.elements, ({ key, value }) =>
         value === undefined ? plainText(key) : `${plainText(key)} : ${plainText(value)}`,
@@ -76,6 +80,3 @@ const plain = (text: string, pattern: RegExp): string => {
 const plainName = (text: string): string => plain(text, /^[a-zA-Z][\w-]{0,127}$/)
 const plainText = (text: string): string => plain(text, /^[\w.:/ -]+$/)
 const plainRule = (text: string): string => plain(text, /^[\w.:/ @{}!=-]+$/)
-
-/** How messages name a table. */
-export const tableText = ({ family, name }: Table): string => `table ${family} ${name}`

@@ -64,8 +64,8 @@ const runHook = (run: Run, hook: string): End => {
 
 /** Undefined when the end of the chain is reached. */
 const runChain = (run: Run, name: string): End | undefined => {
-  for (const rule of run.table.chains.get(name)?.rules ?? []) {
-    const step = runRule(run, rule)
+  for (const { text } of run.table.chains.get(name)?.rules ?? []) {
+    const step = runRule(run, text)
     if (step === 'return') return undefined
     if (typeof step === 'string') continue
     if ('end' in step) return step.end

@@ -10,8 +10,10 @@ export interface FakeNft extends Nft {
   readonly committed: readonly string[]
   /** The next commits fail before anything is changed, instead of failures that were told before and not met. */
   failNext(...errors: readonly Error[]): void
-  /** As `nft flush ruleset`. */
+  /** As `nft flush ruleset` by somebody else. */
   flushRuleset(): void
+  /** Commands of `nft` by somebody else. */
+  meddle(...lines: readonly string[]): void
 }
 
 /** nftables without a kernel: it reads the rendered text, strict as the kernel is about what exists and what does not. */
@@ -19,6 +21,12 @@ export const fakeNft = (random: () => number = Math.random): FakeNft => {
   let tables = new Map<string, FakeTable>()
   const committed: string[] = []
   const failures: Error[] = []
+  const watchers = new Set<{ readonly tables: ReadonlySet<string>; readonly changed: (who: string) => void }>()
+  const meddle = (act: () => void): void => {
+    const concerned = [...watchers].filter((watcher) => [...watcher.tables].some((table) => tables.has(table)))
+    act()
+    for (const { changed } of concerned) changed('nft (process 1)')
+  }
   return {
     committed,
     probe: async () => undefined,
@@ -37,16 +45,31 @@ export const fakeNft = (random: () => number = Math.random): FakeNft => {
       const sets = [...table.sets.values()]
       return {
         sets: sets.map(({ spec }) => spec),
-        chains: [...table.chains.keys()],
-        elements: sets
-          .filter(({ spec }) => spec.flags?.includes('timeout') !== true)
-          .flatMap(({ spec, elements }) =>
-            [...elements].map(([key, value]) => (value === '' ? { set: spec.name, key } : { set: spec.name, key, value })),
-          ),
+        chains: [...table.chains].map(([name, { hook, rules }]) => ({
+          name,
+          ...(hook === undefined ? {} : { hook }),
+          rules: rules.map(({ mark }) => mark),
+        })),
+        elements: new Map(
+          sets
+            .filter(({ spec }) => spec.flags?.includes('timeout') !== true)
+            .map(({ spec, elements }) => [spec.name, new Map(elements)]),
+        ),
       }
     },
+    watch: (tables, changed, signal) => {
+      const watcher = { tables: new Set(tables.map(({ family, name }) => `${family} ${name}`)), changed }
+      watchers.add(watcher)
+      signal.addEventListener('abort', () => watchers.delete(watcher), { once: true })
+      return true
+    },
+    close: async () => {},
     evaluate: (packet) => evaluate(tables, packet, random),
     failNext: (...errors) => void failures.splice(0, failures.length, ...errors),
-    flushRuleset: () => tables.clear(),
+    flushRuleset: () => meddle(() => tables.clear()),
+    meddle: (...lines) =>
+      meddle(() => {
+        for (const line of lines) runLine(tables, line)
+      }),
   }
 }

@@ -1,4 +1,5 @@
-import type { Hook, NamedSet } from '../index.ts'
+import { type CIDR, cidrsOverlap, parseCIDR } from '../../../ip/index.ts'
+import { type Element, type Hook, type NamedSet, RefusedElements } from '../index.ts'
 
 export interface FakeTable {
   readonly family: 'ip' | 'ip6'
@@ -14,7 +15,13 @@ export interface FakeSet {
 
 interface FakeChain {
   readonly hook: Hook | undefined
-  rules: string[]
+  rules: FakeRule[]
+}
+
+interface FakeRule {
+  readonly text: string
+  /** Its comment. */
+  readonly mark: string
 }
 
 /** Runs one command of a rendered transaction. Fails on text that it does not know and on what the kernel refuses. */
@@ -37,6 +44,13 @@ export const runLine = (tables: Map<string, FakeTable>, line: string): void => {
       return
     case 'add chain':
       addChain(table, rest)
+      return
+    case 'delete set':
+    case 'delete map':
+      deleteSet(table, rest)
+      return
+    case 'delete chain':
+      deleteChain(table, rest)
       return
     case 'flush chain':
       chainOf(table, rest).rules = []
@@ -87,10 +101,29 @@ const chainOf = (table: FakeTable, name: string): FakeChain => {
 }
 
 const addRule = (table: FakeTable, text: string): void => {
-  const [, name = '', rule = ''] = /^([\w-]+) (.+)$/.exec(text) ?? []
+  const [, name = '', rule = '', mark = ''] = /^([\w-]+) (.+?)(?: comment "([^"]*)")?$/.exec(text) ?? []
   for (const [, target = ''] of rule.matchAll(/(?:goto|jump) ([\w-]+)/g)) chainOf(table, target)
   for (const [, set = ''] of rule.matchAll(/@([\w-]+)/g)) setOf(table, set)
-  chainOf(table, name).rules.push(rule)
+  chainOf(table, name).rules.push({ text: rule, mark })
+}
+
+const deleteChain = (table: FakeTable, name: string): void => {
+  chainOf(table, name)
+  const leads = (text: string): boolean => new RegExp(`(?:goto|jump) ${name}$`).test(text)
+  const isUsed =
+    [...table.chains.values()].some((chain) => chain.rules.some(({ text }) => leads(text))) ||
+    [...table.sets.values()].some(({ elements }) => [...elements.values()].some(leads))
+  if (isUsed) throw new Error(`nft: Device or resource busy: chain ${name}`)
+  table.chains.delete(name)
+}
+
+const deleteSet = (table: FakeTable, name: string): void => {
+  setOf(table, name)
+  const isUsed = [...table.chains.values()].some(({ rules }) =>
+    rules.some(({ text }) => new RegExp(`@${name}(?: |$)`).test(text)),
+  )
+  if (isUsed) throw new Error(`nft: Device or resource busy: set ${name}`)
+  table.sets.delete(name)
 }
 
 const setOf = (table: FakeTable, name: string): FakeSet => {
@@ -105,14 +138,35 @@ const changeElements = (table: FakeTable, verb: string, text: string): void => {
   for (const item of list.split(', ')) {
     const [key = '', value = ''] = item.split(' : ')
     if (key.split(' . ').length !== spec.type.length) throw new Error(`nft: datatype mismatch: ${item} in ${name}`)
+    const element = { set: name, key, ...(value === '' ? {} : { value }) }
     if (verb === 'delete') {
-      if (!elements.delete(key)) throw new Error(`nft: No such file or directory: element ${key} of ${name}`)
+      if (!elements.delete(key)) throw refused(table, element, ['ENOENT', 'No such file or directory'])
       continue
     }
-    if ((value === '') !== (spec.data === undefined)) throw new Error(`nft: ${item} does not fit ${name}`)
+    if ((value === '') !== (spec.data === undefined)) throw refused(table, element, ['EINVAL', 'Invalid argument'])
     const [, target] = /^goto (.+)$/.exec(value) ?? []
-    if (target !== undefined) chainOf(table, target)
-    if (elements.has(key) && elements.get(key) !== value) throw new Error(`nft: File exists: element ${key} of ${name}`)
+    if (target !== undefined && !table.chains.has(target)) throw refused(table, element, ['ENOENT', 'No such file or directory'])
+    if (elements.has(key) && elements.get(key) !== value) throw refused(table, element, ['EEXIST', 'File exists'])
+    if (!elements.has(key) && overlaps({ spec, elements }, key)) throw refused(table, element, ['EEXIST', 'File exists'])
     elements.set(key, value)
   }
 }
+
+/** Whether an interval shares addresses with one that is there. Intervals are in the last field. */
+const overlaps = ({ spec, elements }: FakeSet, key: string): boolean => {
+  if (spec.flags?.includes('interval') !== true) return false
+  const [before, own] = lastField(key)
+  return [...elements.keys()].some((each) => {
+    const [otherBefore, other] = lastField(each)
+    return before === otherBefore && own !== undefined && other !== undefined && cidrsOverlap(own, other)
+  })
+}
+
+const lastField = (key: string): readonly [string, CIDR | undefined] => {
+  const at = key.lastIndexOf(' . ')
+  const last = at < 0 ? key : key.slice(at + 3)
+  return [key.slice(0, Math.max(at, 0)), parseCIDR(last.includes('/') ? last : `${last}/${last.includes(':') ? 128 : 32}`)]
+}
+
+const refused = ({ family }: FakeTable, element: Element, [code, reason]: readonly [string, string]): RefusedElements =>
+  new RefusedElements({ family, name: 'of the fake' }, [{ element, code, reason }])

@@ -23,7 +23,7 @@ export const createLiveTable = (nft: Nft, table: Table, family: IPFamily): LiveT
       // Rules are written again, also those of chains that still have verdicts leading to them: whoever changed them, they are right then.
       const known = new Set(fixed.map(({ name }) => name))
       const others = isOurs
-        ? contents.chains.filter((name) => !known.has(name)).flatMap((name) => chainsOfVerdict(family, `goto ${name}`))
+        ? contents.chains.filter(({ name }) => !known.has(name)).flatMap(({ name }) => chainsOfVerdict(family, `goto ${name}`))
         : []
       prepare = [
         ...(contents === undefined || isOurs ? [] : [{ kind: 'delete table' as const }]),
@@ -31,7 +31,7 @@ export const createLiveTable = (nft: Nft, table: Table, family: IPFamily): LiveT
         ...setsOf(family).map((set) => ({ kind: 'add set' as const, set })),
         ...chainCommands([...fixed, ...others], chains),
       ]
-      return isOurs ? contents.elements : []
+      return isOurs ? elementsOf(contents) : []
     },
     async apply({ remove, add }) {
       if (prepare.length === 0 && remove.length === 0 && add.length === 0) return
@@ -56,6 +56,11 @@ export const createLiveTable = (nft: Nft, table: Table, family: IPFamily): LiveT
     },
   }
 }
+
+const elementsOf = ({ elements }: TableContents): readonly Element[] =>
+  [...elements].flatMap(([set, members]) =>
+    [...members].map(([key, value]) => (value === '' ? { set, key } : { set, key, value })),
+  )
 
 /** All chains before any rule, so that rules may name any of them. */
 const chainCommands = (layouts: readonly ChainLayout[], known: Set<string>): readonly Command[] => {

@@ -19,8 +19,8 @@ const world = (): HistoryWorld => {
     clearFailures: () => nft.failNext(),
     flush: () => nft.flushRuleset(),
     contents: async (family) =>
-      ((await nft.readTable({ family: family === 'IPv4' ? 'ip' : 'ip6', name: 'fairway' }))?.elements ?? [])
-        .map(({ set, key, value: data }) => (BY_HISTORY.has(set) ? set : `${set} ${key} ${data}`))
+      [...((await nft.readTable({ family: family === 'IPv4' ? 'ip' : 'ip6', name: 'fairway' }))?.elements ?? [])]
+        .flatMap(([set, members]) => [...members].map(([key, data]) => (BY_HISTORY.has(set) ? set : `${set} ${key} ${data}`)))
         .sort(),
     changes: () => changesOf(nft),
   }
