@@ -1,0 +1,135 @@
+/**
+ * Runs in one network namespace: servers that answer with their own address, UDP clients that keep their source port, TCP connections that stay open.
+ * One request a message, answered by `{id, result}` or `{id, error}`.
+ */
+import { createSocket, type Socket as UdpSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { connect, createServer, type Socket } from 'node:net'
+
+export interface End {
+  readonly address: string
+  readonly port: number
+}
+
+export type FlowRequest =
+  | { readonly op: 'serve'; readonly at: End }
+  /** One datagram from this very port. */
+  | { readonly op: 'udp'; readonly from: End; readonly to: End }
+  /** One question on a connection that is made by the first one and then kept. */
+  | { readonly op: 'tcp'; readonly from: End; readonly to: End }
+  /** Forgets all clients. */
+  | { readonly op: 'reset' }
+
+/** Who answered, or what came instead. */
+export type Answer = { readonly from: End } | 'refused' | 'silence'
+
+/** How long silence means that nobody is there; only tests that expect it wait so long. */
+const SILENCE_MS = 200
+
+const udpClients = new Map<string, UdpSocket>()
+const tcpClients = new Map<string, Socket>()
+
+const nameOf = ({ address, port }: End): string => `${address} ${port}`
+const endOf = (name: string): End => ({ address: name.split(' ')[0] ?? '', port: Number(name.split(' ')[1]) })
+const udpSocket = (address: string): UdpSocket => createSocket(address.includes(':') ? 'udp6' : 'udp4')
+
+const serve = async (at: End): Promise<void> => {
+  const udp = udpSocket(at.address)
+  udp.on('message', (_datagram, remote) => udp.send(nameOf(at), remote.port, remote.address))
+  udp.bind(at.port, at.address)
+  const tcp = createServer((socket) => {
+    socket.on('error', () => {})
+    socket.on('data', () => socket.write(nameOf(at)))
+  })
+  tcp.listen(at.port, at.address)
+  await Promise.all([once(udp, 'listening'), once(tcp, 'listening')])
+}
+
+const askByUdp = async (from: End, to: End): Promise<Answer> => {
+  const key = `${nameOf(from)} ${nameOf(to)}`
+  let socket = udpClients.get(key)
+  if (socket === undefined) {
+    socket = udpSocket(from.address)
+    // Several destinations are asked from one port.
+    socket.bind({ port: from.port, address: from.address, exclusive: false })
+    await once(socket, 'listening')
+    socket.connect(to.port, to.address)
+    await once(socket, 'connect')
+    udpClients.set(key, socket)
+  }
+  const client = socket
+  return answerOf((done) => {
+    const onMessage = (text: Buffer): void => done({ from: endOf(text.toString()) })
+    const onError = (): void => done('refused')
+    client.once('message', onMessage)
+    client.once('error', onError)
+    client.send('hello')
+    return () => {
+      client.off('message', onMessage)
+      client.off('error', onError)
+      client.on('error', () => {})
+    }
+  })
+}
+
+const askByTcp = async (from: End, to: End): Promise<Answer> => {
+  const key = `${nameOf(from)} ${nameOf(to)}`
+  const known = tcpClients.get(key)
+  const client = known ?? connect({ host: to.address, port: to.port, localAddress: from.address, localPort: from.port })
+  tcpClients.set(key, client)
+  return answerOf((done) => {
+    const onData = (text: Buffer): void => done({ from: endOf(text.toString()) })
+    const onError = (): void => done('refused')
+    client.once('data', onData)
+    client.once('error', onError)
+    client.once('close', onError)
+    client.write('hello')
+    return () => {
+      client.off('data', onData)
+      client.off('close', onError)
+      client.on('error', () => {})
+    }
+  })
+}
+
+const answerOf = (ask: (done: (answer: Answer) => void) => () => void): Promise<Answer> =>
+  new Promise((resolve) => {
+    const done = (answer: Answer): void => {
+      clearTimeout(timer)
+      stop()
+      resolve(answer)
+    }
+    const timer = setTimeout(() => done('silence'), SILENCE_MS)
+    const stop = ask(done)
+  })
+
+const reset = async (): Promise<void> => {
+  for (const socket of tcpClients.values()) socket.resetAndDestroy()
+  await Promise.all([...udpClients.values()].map((socket) => new Promise<void>((resolve) => socket.close(() => resolve()))))
+  udpClients.clear()
+  tcpClients.clear()
+}
+
+const act = (request: FlowRequest): Promise<unknown> => {
+  switch (request.op) {
+    case 'serve':
+      return serve(request.at)
+    case 'udp':
+      return askByUdp(request.from, request.to)
+    case 'tcp':
+      return askByTcp(request.from, request.to)
+    case 'reset':
+      return reset()
+    default:
+      return request satisfies never
+  }
+}
+
+process.on('message', ({ id, request }: { readonly id: number; readonly request: FlowRequest }) => {
+  act(request).then(
+    (result) => process.send?.({ id, result }),
+    (error: unknown) => process.send?.({ id, error: String(error) }),
+  )
+})
+process.on('disconnect', () => process.exit())
+process.send?.({ id: 0 })
