@@ -1,8 +1,9 @@
 import { rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { UserError } from '../base/index.ts'
+import { realClock, silentLogger, UserError } from '../base/index.ts'
 import { realHost } from '../host/index.ts'
 import { cleanupNode } from '../node/index.ts'
+import { removeEveryMode } from './proxy-mode.ts'
 import { readStatus } from './status-file.ts'
 
 export interface CleanupReport {
@@ -17,13 +18,19 @@ export const cleanupInstance = async (folder: string): Promise<CleanupReport> =>
   const dataDir = resolve(folder)
   const running = await readStatus(dataDir)
   if (running) throw new UserError(`fairway (process ${running.pid}) runs on ${dataDir}; stop it first`)
-  const cleaned = await cleanupNode(realHost(), dataDir)
+  const host = realHost()
+  const options = { dataDir, network: { kind: 'netns' }, podCidr: '', proxyMode: 'auto', serviceCidrs: [] } as const
+  const modes = await removeEveryMode({ host, options, clock: realClock, log: silentLogger })
+  const cleaned = await cleanupNode(host, dataDir)
   await Promise.all(['status.json', 'control.sock'].map((name) => rm(join(dataDir, name), { force: true })))
   const removed = [
+    ...modes.removed,
+    ...cleaned.wayOut,
     ...cleaned.processes.map((pid) => `process ${pid}`),
     ...cleaned.namespaces.map((name) => `network namespace ${name}`),
     ...cleaned.links.map((name) => `link ${name}`),
     ...cleaned.localRoutes.map((cidr) => `local route ${cidr}`),
+    ...cleaned.routes.map((cidr) => `route ${cidr}`),
   ]
-  return { removed, skipped: cleaned.skipped }
+  return { removed, skipped: [...modes.failed, ...cleaned.skipped] }
 }

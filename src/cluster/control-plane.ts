@@ -20,7 +20,7 @@ import type { ClusterOptions } from './options.ts'
 import { serviceAddress } from './service-address.ts'
 
 /** `PartsDeps` without what comes later. */
-type ControlPlaneDeps = Omit<PartsDeps, 'host' | 'writer' | 'network'> & { readonly store: Store }
+type ControlPlaneDeps = Omit<PartsDeps, 'host' | 'writer' | 'network' | 'serviceMode'> & { readonly store: Store }
 
 /** Starts the API server on the store, and writes the kubeconfig. */
 export const startControlPlane = async (deps: ControlPlaneDeps): Promise<ControlPlane> => {

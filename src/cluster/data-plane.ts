@@ -8,6 +8,7 @@ import { dnsServiceAddress, ensureAddons } from './addons.ts'
 import { type DataPlaneDeps, recorderOf } from './deps.ts'
 import { type ClusterInformers, createInformers } from './informers.ts'
 import { startIngressEngine } from './ingress-engine.ts'
+import { networkWatch } from './pod-network.ts'
 import { startProxy } from './service-proxy.ts'
 import { createTraffic } from './traffic.ts'
 
@@ -48,22 +49,55 @@ export const startDataPlane = async (deps: DataPlaneDeps): Promise<DataPlane> =>
   })
   await lifecycle.start(ingress)
   onStep('node')
+  const tellNetwork = await watchNetwork(deps)
   await startNode(deps, informers, { dns, traffic: createTraffic(informers.endpointSlices, [proxy, ingress]) })
   tellSubstitutions(deps, informers)
+  tellNetwork((message) => tellNode(deps, informers, { component: 'kubelet', reason: 'PodNetworkLimited', message }))
   return { proxy, ingress }
+}
+
+/**
+ * Keeps in the status what pods have to do without. What is returned takes who tells it as Events of the Node, once there is one; they are told again
+ * when they differ.
+ */
+const watchNetwork = async ({
+  network,
+  clock,
+  lifecycle,
+  writer,
+}: DataPlaneDeps): Promise<(tell: (note: string) => void) => void> => {
+  const { notes: others } = writer.current()
+  let known: readonly string[] = []
+  let tellNote: (note: string) => void = () => {}
+  const tell = (notes: readonly string[]): void => {
+    for (const note of notes) if (!known.includes(note)) tellNote(note)
+    known = notes
+    writer.update({ notes: [...others, ...notes] })
+  }
+  await lifecycle.start(networkWatch({ network, clock, tell }))
+  return (listener) => {
+    tellNote = listener
+    for (const note of known) listener(note)
+  }
+}
+
+interface NodeWarning {
+  readonly component: string
+  readonly reason: string
+  readonly message: string
+}
+
+const tellNode = (deps: DataPlaneDeps, informers: ClusterInformers, { component, reason, message }: NodeWarning): void => {
+  const node = informers.nodes.get(undefined, deps.options.nodeName)
+  if (node) recorderOf(deps, component).event(node, { type: 'Warning', reason, message })
 }
 
 /** The Ingress' substitutes as Events of the Node; those of Services are told by the proxy. */
 const tellSubstitutions = (deps: DataPlaneDeps, informers: ClusterInformers): void => {
-  const { writer, options } = deps
-  const substitutions = writer.current().substitutions.filter(({ what }) => what.startsWith('ingress'))
-  if (substitutions.length === 0) return
-  const recorder = recorderOf(deps, 'fairway-ingress')
-  const node = informers.nodes.get(undefined, options.nodeName)
-  if (!node) return
+  const substitutions = deps.writer.current().substitutions.filter(({ what }) => what.startsWith('ingress'))
   for (const { what, address, port, substitute, reason } of substitutions) {
     const message = `${what}: ${address}:${port} is served on port ${substitute}: ${reason}`
-    recorder.event(node, { type: 'Warning', reason: 'PortSubstituted', message })
+    tellNode(deps, informers, { component: 'fairway-ingress', reason: 'PortSubstituted', message })
   }
 }
 

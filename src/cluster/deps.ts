@@ -5,6 +5,7 @@ import type { PodNetwork } from '../node/index.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { ClusterOptions } from './options.ts'
 import type { PodLogsRelay } from './pod-logs-relay.ts'
+import type { ServiceMode } from './proxy-mode.ts'
 import type { StatusWriter } from './status-writer.ts'
 
 /** What every part of the cluster is made from. */
@@ -15,6 +16,7 @@ export interface PartsDeps {
   readonly clock: Clock
   readonly log: Logger
   readonly network: PodNetwork
+  readonly serviceMode: ServiceMode
   readonly podLogs: PodLogsRelay
   readonly writer: StatusWriter
   /** Tells the user what is being started; throws when the start was called off. */

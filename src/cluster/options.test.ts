@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { PROXY_MODES } from '../proxy/index.ts'
 import { type ClusterFlags, defaultDataDir, type Privileges, resolveOptions } from './options.ts'
 
 const root: Privileges = { home: '/root', stateHome: undefined, isRoot: true, network: { kind: 'netns' }, firstBindablePort: 0 }
@@ -31,7 +32,7 @@ describe('resolveOptions', () => {
   })
 
   it.each<[ClusterFlags, Privileges, RegExp]>([
-    [{ proxyMode: 'nftables' }, root, /--proxy-mode: "nftables" is not one of auto, userspace/],
+    [{ proxyMode: 'magic' }, root, /--proxy-mode: "magic" is not one of auto, nftables, iptables, ipvs, ebpf, userspace$/],
     [{ serviceCidr: '10.96.0.0' }, root, /--service-cidr: "10.96.0.0" is not a CIDR/],
     [{ serviceCidr: '10.244.0.0/16' }, root, /overlap/],
     [{ serviceCidr: '10.96.0.0/16' }, user, /--service-cidr 10.96.0.0\/16: .*\(not root\).* must lie in 127.0.0.0\/8/],
@@ -40,6 +41,11 @@ describe('resolveOptions', () => {
     [{ nodeName: 'Ada' }, root, /--node-name/],
   ])('names the flag that is wrong: %j', (flags, privileges, message) => {
     expect(() => resolveOptions(flags, privileges)).toThrow(message)
+  })
+
+  it('knows every mode of the proxy, and takes the best unless told', () => {
+    expect(PROXY_MODES.map((proxyMode) => resolveOptions({ proxyMode }, root).proxyMode)).toEqual(PROXY_MODES)
+    expect(resolveOptions({}, root).proxyMode).toBe('auto')
   })
 })
 

@@ -2,6 +2,7 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { UserError } from '../base/index.ts'
 import { addressAt, cidrContainsCIDR, cidrsOverlap, formatAddress, parseAddress, parseCIDR } from '../ip/index.ts'
+import type { ProxyMode } from '../proxy/index.ts'
 
 /** What the user asked for; everything may be left out. */
 export interface ClusterFlags {
@@ -36,6 +37,7 @@ export interface Privileges {
 export interface ClusterOptions {
   readonly dataDir: string
   readonly network: Privileges['network']
+  readonly proxyMode: ProxyMode
   readonly firstBindablePort: number
   readonly serviceCidrs: readonly string[]
   readonly podCidr: string
@@ -51,7 +53,8 @@ export interface ClusterOptions {
 
 const LOOPBACK_ADDRESS = '127.0.0.1'
 const LOOPBACK_RANGE = '127.0.0.0/8'
-const MODES = ['auto', 'userspace']
+/** Those of src/proxy, whose code only a start needs. */
+const MODES = ['auto', 'nftables', 'iptables', 'ipvs', 'ebpf', 'userspace'] as const satisfies readonly ProxyMode[]
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
 
 /** The folder that an instance uses when none is named: the system's state folder for root, else the user's. */
@@ -60,9 +63,6 @@ export const defaultDataDir = (privileges: Pick<Privileges, 'home' | 'stateHome'
 
 /** Fills in what was left out; throws `UserError` that names the flag for what cannot be. Pure. */
 export const resolveOptions = (flags: ClusterFlags, privileges: Privileges): ClusterOptions => {
-  if (flags.proxyMode !== undefined && !MODES.includes(flags.proxyMode)) {
-    throw new UserError(`--proxy-mode: "${flags.proxyMode}" is not one of ${MODES.join(', ')}`, { exitCode: 2 })
-  }
   const isNetns = privileges.network.kind === 'netns'
   const serviceCidr = flags.serviceCidr ?? (isNetns ? '10.96.0.0/16' : '127.96.0.0/16')
   const podCidr = flags.podCidr ?? (isNetns ? '10.244.0.0/24' : '127.244.0.0/24')
@@ -70,6 +70,7 @@ export const resolveOptions = (flags: ClusterFlags, privileges: Privileges): Clu
   return {
     dataDir: resolve(flags.dataDir ?? defaultDataDir(privileges)),
     network: privileges.network,
+    proxyMode: proxyMode(flags.proxyMode),
     firstBindablePort: privileges.firstBindablePort,
     serviceCidrs: [serviceCidr],
     podCidr,
@@ -87,6 +88,12 @@ export const resolveOptions = (flags: ClusterFlags, privileges: Privileges): Clu
     manifests: flags.manifests ?? [],
     logLevel: LOG_LEVELS.find((level) => level === flags.logLevel) ?? 'info',
   }
+}
+
+const proxyMode = (wanted = 'auto'): ProxyMode => {
+  const mode = MODES.find((name) => name === wanted)
+  if (mode === undefined) throw new UserError(`--proxy-mode: "${wanted}" is not one of ${MODES.join(', ')}`, { exitCode: 2 })
+  return mode
 }
 
 const checkRanges = (serviceText: string, podText: string, network: Privileges['network']): void => {

@@ -1,32 +1,22 @@
-import { createLinks, instanceTag } from '../kernel/link/index.ts'
-import {
-  type Backend,
-  createProxy,
-  createUserspaceBackend,
-  type FrontendStatus,
-  type LocalAddresses,
-  type Proxy as ServiceProxy,
-} from '../proxy/index.ts'
+import { type Backend, createProxy, type FrontendStatus, type Proxy as ServiceProxy } from '../proxy/index.ts'
 import { type DataPlaneDeps, recorderOf } from './deps.ts'
 import type { ClusterInformers } from './informers.ts'
 import type { Substitution } from './status-file.ts'
 
 /** Starts the Service proxy and keeps the substitutes of ports in the status. */
 export const startProxy = async (deps: DataPlaneDeps, informers: ClusterInformers): Promise<ServiceProxy> => {
-  const { options, clock, log, lifecycle, writer } = deps
-  const userspace = createUserspaceBackend({
-    serviceCIDRs: options.serviceCidrs,
-    localAddresses: options.network.kind === 'netns' ? localAddresses(deps) : undefined,
-    clock,
-  })
+  const { options, clock, log, lifecycle, writer, serviceMode } = deps
   const update = (): void =>
     writer.update({
-      substitutions: merge(writer.current().substitutions, ofServices(userspace.exceptions(), options.firstBindablePort)),
+      substitutions: merge(
+        writer.current().substitutions,
+        ofServices(serviceMode.backend.exceptions(), options.firstBindablePort),
+      ),
     })
   const backend: Backend = {
-    ...userspace,
+    ...serviceMode.backend,
     start: (signal, report) =>
-      userspace.start(signal, (status) => {
+      serviceMode.backend.start(signal, (status) => {
         report(status)
         update()
       }),
@@ -44,14 +34,9 @@ export const startProxy = async (deps: DataPlaneDeps, informers: ClusterInformer
     clock,
     log,
   })
+  serviceMode.onForeignChange = () => proxy.auditSoon()
   await lifecycle.start(proxy)
-  writer.update({ proxyMode: proxy.mode })
   return proxy
-}
-
-const localAddresses = ({ host, options }: DataPlaneDeps): LocalAddresses => {
-  const links = createLinks(host.exec, instanceTag(options.dataDir))
-  return { ensure: (cidr) => links.ensureLocalRoute(cidr), release: (cidr) => links.removeLocalRoute(cidr) }
 }
 
 const SERVICE = 'service '

@@ -14,6 +14,7 @@ import { storeOf } from './open-store.ts'
 import { type ClusterFlags, type ClusterOptions, environmentOf, type Privileges, resolveOptions } from './options.ts'
 import { createPodLogsRelay } from './pod-logs-relay.ts'
 import { podNetwork } from './pod-network.ts'
+import { openServiceMode, type ServiceMode } from './proxy-mode.ts'
 import { type InstanceStatus, readStatus, startTicksOf } from './status-file.ts'
 import { createStatusWriter } from './status-writer.ts'
 
@@ -105,12 +106,14 @@ interface Request {
 }
 
 const startParts = async (request: Request): Promise<Parts> => {
-  const { options, lifecycle, log } = request
-  const writer = createStatusWriter(await initialStatus(options), log)
+  const { host, options, lifecycle, log } = request
+  const serviceMode = await openServiceMode({ host, options, clock: realClock, log })
+  const writer = createStatusWriter(await initialStatus(options, serviceMode), log)
   request.onStep('store')
   const { store } = await lifecycle.start(storeOf({ dataDir: options.dataDir, clock: realClock, log }))
-  const { network } = await lifecycle.start(podNetwork(request.host, options))
-  const deps = { ...request, clock: realClock, network, podLogs: createPodLogsRelay(), writer }
+  await serviceMode.removeOthers()
+  const { network } = await lifecycle.start(podNetwork({ host, options, isInKernel: serviceMode.isInKernel }))
+  const deps = { ...request, clock: realClock, network, serviceMode, podLogs: createPodLogsRelay(), writer }
   const control = await startControlPlane({ ...deps, store })
   await lifecycle.start(writer)
   writer.update({ api: control.url, kubeconfig: control.kubeconfig })
@@ -118,7 +121,7 @@ const startParts = async (request: Request): Promise<Parts> => {
   return { control, data, writer }
 }
 
-const initialStatus = async (options: ClusterOptions): Promise<InstanceStatus> => ({
+const initialStatus = async (options: ClusterOptions, { backend, reason }: ServiceMode): Promise<InstanceStatus> => ({
   ready: false,
   version: VERSION,
   pid: process.pid,
@@ -129,8 +132,12 @@ const initialStatus = async (options: ClusterOptions): Promise<InstanceStatus> =
   ingress: { http: '', https: '' },
   dns: '',
   dnsDomain: options.clusterDomain,
-  proxyMode: '',
-  notes: options.network.kind === 'loopback' ? [`pods share this machine's network: ${options.network.reason}`] : [],
+  proxyMode: backend.mode,
+  proxyModeReason: reason,
+  notes: [
+    `proxy mode ${reason}`,
+    ...(options.network.kind === 'loopback' ? [`pods share this machine's network: ${options.network.reason}`] : []),
+  ],
   network:
     options.network.kind === 'netns' ? `network namespaces in ${options.podCidr}` : `loopback addresses in ${options.podCidr}`,
   nodeName: options.nodeName,

@@ -15,7 +15,9 @@ export interface InstanceStatus {
   readonly dns: string
   readonly dnsDomain: string
   readonly proxyMode: string
-  /** Why this mode, and what the machine did not allow. */
+  /** Why this mode, and what kept a better one. */
+  readonly proxyModeReason: string
+  /** Why this mode, what the machine did not allow, and what pods have to do without. */
   readonly notes: readonly string[]
   readonly network: string
   readonly nodeName: string

@@ -1,0 +1,115 @@
+import { access, constants } from 'node:fs/promises'
+import { type Clock, type Logger, UserError } from '../base/index.ts'
+import type { Host } from '../host/index.ts'
+import { loadLibc } from '../host/native/index.ts'
+import { createLinks, type InstanceTag, instanceTag } from '../kernel/link/index.ts'
+import {
+  type Backend,
+  cleanupModes,
+  type LocalAddresses,
+  type ModeDeps,
+  openBackend,
+  withLoopbackNodePorts,
+} from '../proxy/index.ts'
+import type { ClusterOptions } from './options.ts'
+
+/** How this instance carries Services. */
+export interface ServiceMode {
+  readonly backend: Backend
+  /** Why this one, and what kept a better one. */
+  readonly reason: string
+  /** The kernel carries them: addresses of Services are no addresses of this machine, and rules stay when this process is killed. */
+  readonly isInKernel: boolean
+  /** Removes what other modes of an earlier run left. */
+  removeOthers(): Promise<void>
+  /** Called when somebody else changed what the mode keeps in the kernel. */
+  onForeignChange: () => void
+}
+
+export interface ServiceModeRequest {
+  readonly host: Host
+  readonly options: Pick<ClusterOptions, 'dataDir' | 'network' | 'podCidr' | 'proxyMode' | 'serviceCidrs'>
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** Chooses the mode; changes nothing on the machine. Rejects with `UserError` in one line when the one that was named cannot be used. */
+export const openServiceMode = async (request: ServiceModeRequest): Promise<ServiceMode> => {
+  const { options, clock, log } = request
+  const foreign: Pick<ServiceMode, 'onForeignChange'> = { onForeignChange: () => {} }
+  const deps = { ...(await modeDeps(request)), onForeignChange: () => foreign.onForeignChange() }
+  const { mode, backend, reason } = await open(options, deps)
+  // A mode that binds sockets needs no help with loopback, and no rules.
+  const isInKernel = !backend.supports.has('Substitutes')
+  log.info('proxy mode', { mode, reason })
+  return Object.assign(foreign, {
+    backend: isInKernel ? takesRulesAlong(withLoopbackNodePorts(backend, { clock })) : backend,
+    reason,
+    isInKernel,
+    async removeOthers() {
+      // Who may not make anything has left nothing.
+      if (deps.localAddresses === undefined) return
+      const { removed, failed } = await cleanupModes(deps, mode)
+      if (removed.length > 0) log.info('removed what another proxy mode left', { removed })
+      if (failed.length > 0) log.warn('what another proxy mode left could not be removed', { failed })
+    },
+  })
+}
+
+/** Removes what every mode of a killed instance left. */
+export const removeEveryMode = async (request: ServiceModeRequest): ReturnType<typeof cleanupModes> =>
+  cleanupModes(await modeDeps(request))
+
+/** Where the network of pods cannot serve the kernel's modes, only sockets are left. */
+const open = async (options: ServiceModeRequest['options'], deps: ModeDeps): ReturnType<typeof openBackend> => {
+  const obstacle = options.proxyMode === 'userspace' ? undefined : await kernelObstacle(options)
+  if (obstacle === undefined) return openBackend(options.proxyMode, deps)
+  if (options.proxyMode !== 'auto') throw new UserError(`--proxy-mode=${options.proxyMode} cannot be used here: ${obstacle}`)
+  const opened = await openBackend('userspace', deps)
+  return { ...opened, reason: `${opened.reason}; the kernel cannot carry Services: ${obstacle}` }
+}
+
+const kernelObstacle = async ({ network, podCidr }: ServiceModeRequest['options']): Promise<string | undefined> => {
+  if (network.kind === 'loopback') return `pods share this machine's network: ${network.reason}`
+  if (podCidr.includes(':')) return 'pods have IPv6 addresses, and forwarding of IPv6 has one switch for the whole machine'
+  const isWritable = await access(FORWARDING, constants.W_OK).then(
+    () => true,
+    () => false,
+  )
+  return isWritable ? undefined : `${FORWARDING} and its like cannot be written; mount /proc/sys writable`
+}
+
+const FORWARDING = '/proc/sys/net/ipv4/conf/default/forwarding'
+
+const modeDeps = async ({ host, options, clock, log }: ServiceModeRequest): Promise<ModeDeps> => {
+  const libc = await loadLibc()
+  const tag = instanceTag(options.dataDir)
+  const { netAdmin, tools } = await host.capabilities()
+  return {
+    exec: host.exec,
+    ...('missing' in libc ? {} : { libc }),
+    serviceCIDRs: options.serviceCidrs,
+    tableName: `fairway-${tag}`,
+    ...(netAdmin && tools.has('ip') ? { localAddresses: localAddresses(host, tag) } : {}),
+    clock,
+    log,
+  }
+}
+
+const localAddresses = (host: Host, tag: InstanceTag): LocalAddresses => {
+  const links = createLinks(host.exec, tag)
+  return {
+    ensure: (cidr) => links.ensureLocalRoute(cidr),
+    release: (cidr) => links.removeLocalRoute(cidr),
+    observe: async () => (await links.listOwned()).localRoutes,
+  }
+}
+
+/** A proxy that stays leaves its rules when it ends, so that traffic goes on; this one's pods end with it. */
+const takesRulesAlong = (backend: Backend): Backend => ({
+  ...backend,
+  async start(signal, report) {
+    const { stopped } = await backend.start(signal, report)
+    return { stopped: stopped.then(() => backend.cleanup()) }
+  },
+})
