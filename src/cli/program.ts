@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError } from 'commander'
 import { scheme } from '../api/index.ts'
 import { VERSION } from '../base/index.ts'
 import { bashCompletion } from './bash-completion.ts'
+import { withProxyFlags } from './proxy/flags.ts'
 
 /** The whole command line; each command's code is loaded when it runs. */
 export const buildProgram = async (): Promise<Command> => {
@@ -24,6 +25,12 @@ const addRunning = (program: Command): void => {
   withClusterOptions(up).action(async (options) => (await import('./commands/up.ts')).up(options))
   const start = program.command('start').description('up with examples/shop deployed, and a table of what to try (npm start)')
   withClusterOptions(start).action(async (options) => (await import('./commands/start.ts')).start(options))
+  const proxy = program
+    .command('proxy')
+    .description(
+      'only the Service proxy of this node, for any cluster, under the flags of kube-proxy; stopped, it leaves its rules in place',
+    )
+  withProxyFlags(proxy).action(async (options) => (await import('./commands/proxy.ts')).proxy(options))
   program
     .command('status')
     .description('what runs, and at which addresses')
@@ -97,6 +104,7 @@ const addInsight = (program: Command): void => {
     .description('where a connection goes, and why')
     .argument('<target>', 'a URL of the Ingress, or address:port of a Service')
     .option('--data-dir <dir>', 'the instance, by its data folder')
+    .option('--proxy <url>', 'ask a "fairway proxy" at its --metrics-bind-address, such as http://127.0.0.1:10249')
     .option('--from <source>', 'who connects: pod, node or outside', choice('pod', 'node', 'outside'), 'node')
     .option('--protocol <protocol>', 'TCP, UDP or SCTP', choice('TCP', 'UDP', 'SCTP'), 'TCP')
     .option('-o, --output <format>', 'text or json', choice('text', 'json'), 'text')

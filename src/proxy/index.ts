@@ -1,8 +1,28 @@
 export type { Backend, Capability, Change, Drift, FrontendRef, FrontendStatus } from './backend.ts'
 export { createNftablesBackend, type NftablesBackendOptions } from './backends/nftables/index.ts'
 export { createUserspaceBackend, type LocalAddresses, type UserspaceBackendOptions } from './backends/userspace/index.ts'
+export {
+  type ConntrackSettings,
+  type Endpoint,
+  type NodePortRange,
+  nodePortAddresses,
+  type PodDetection,
+  type Problem,
+  type ProxySettings,
+  readConfiguration,
+  readFlags,
+  resolveSettings,
+} from './config/index.ts'
 export { type ExplainedEndpoint, type ExplainQuery, type Explanation, explain } from './explain.ts'
-export { type LoopbackNodePortsOptions, withLoopbackNodePorts } from './loopback-node-ports/index.ts'
+export { parseExplainQuery } from './explain-query.ts'
+export { healthEndpoint } from './health/health-endpoint.ts'
+export { type HttpServer, openHttpServer } from './health/http-server.ts'
+export type { ProxyHealth } from './health/liveness.ts'
+export { metricsEndpoint } from './health/metrics-endpoint.ts'
+export {
+  type LoopbackNodePortsOptions,
+  withLoopbackNodePorts,
+} from './loopback-node-ports/index.ts'
 export {
   type CleanupReport,
   cleanupModes,
@@ -13,5 +33,5 @@ export {
   PROXY_MODES,
   type ProxyMode,
 } from './modes/index.ts'
-export { createProxy, type Proxy, type ProxyOptions } from './proxy.ts'
+export { createProxy, type MachineSource, type Proxy, type ProxyOptions } from './proxy.ts'
 export type { NodeConfig } from './snapshot.ts'

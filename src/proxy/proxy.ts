@@ -101,6 +101,7 @@ export const createProxy = (options: ProxyOptions): Proxy => {
       const lastUpdated = liveness.lastUpdated()
       return {
         isHealthy: liveness.isHealthy(),
+        isStarting: liveness.isStarting(),
         isNodeEligible: isNodeEligible(nodeObject(options)),
         ...(lastUpdated === undefined ? {} : { lastUpdated }),
       }

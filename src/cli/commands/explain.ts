@@ -1,24 +1,46 @@
+import { errorMessage, UserError } from '../../base/index.ts'
 import { askControl, type ClusterExplanation } from '../../cluster/index.ts'
 import { dataDirOf } from '../instance.ts'
 import { align } from '../output.ts'
 
 export interface ExplainOptions {
   readonly dataDir?: string
+  /** Where a stand-alone proxy serves its metrics. */
+  readonly proxy?: string
   readonly from: string
   readonly protocol: string
   readonly output: string
 }
 
-/** `fairway explain`: asks the running instance, whose answer comes from what it programs the traffic with. */
+/** `fairway explain`: asks the running instance or a stand-alone proxy, whose answer comes from what it programs the traffic with. */
 export const explain = async (target: string, options: ExplainOptions): Promise<void> => {
   const query = { target, from: options.from, protocol: options.protocol }
-  // The other end of the socket is this program's own `explainTarget`.
-  const answer = (await askControl(dataDirOf(options), 'explain', query)) as ClusterExplanation
+  // The other end is this program's own `explainTarget`, or `metricsEndpoint`, which answers in the same form.
+  const answer = (await (options.proxy === undefined
+    ? askControl(dataDirOf(options), 'explain', query)
+    : askProxy(options.proxy, query))) as ClusterExplanation
   if (options.output === 'json') console.log(JSON.stringify(answer.explanation, null, 2))
   else
     console.log(
       answer.kind === 'ingress' ? ingressText(answer.explanation, /^https:/i.test(target)) : serviceText(answer.explanation),
     )
+}
+
+const ASK_TIMEOUT_MS = 10_000
+
+const askProxy = async (proxy: string, query: Readonly<Record<string, string>>): Promise<unknown> => {
+  if (!/^https?:\/\//.test(proxy) || !URL.canParse(proxy)) {
+    throw new UserError(`--proxy: "${proxy}" is not a URL such as http://127.0.0.1:10249`, { exitCode: 2 })
+  }
+  const url = new URL(`/explain?${new URLSearchParams(query)}`, proxy)
+  const response = await fetch(url, { signal: AbortSignal.timeout(ASK_TIMEOUT_MS) }).catch((error: unknown) => {
+    const reason = error instanceof Error && error.cause !== undefined ? errorMessage(error.cause) : errorMessage(error)
+    throw new UserError(`no proxy answers at ${proxy} (${reason}); it is the --metrics-bind-address of "fairway proxy"`)
+  })
+  const body: unknown = await response.json().catch(() => undefined)
+  if (response.ok && body !== undefined) return body
+  const hasError = typeof body === 'object' && body !== null && 'error' in body
+  throw new UserError(hasError ? String(body.error) : `${proxy} answers ${response.status}; is it a "fairway proxy"?`)
 }
 
 type IngressExplanation = Extract<ClusterExplanation, { kind: 'ingress' }>['explanation']
@@ -42,7 +64,7 @@ const chosenRows = (chosen: NonNullable<IngressExplanation['chosen']>): readonly
   ...(chosen.service === undefined ? [] : [['service', chosen.service]]),
 ]
 
-const serviceText = ({ packet, verdict, service, endpoints, exceptions }: ServiceExplanation): string => {
+const serviceText = ({ packet, verdict, service, endpoints, exceptions, mode, trace }: ServiceExplanation): string => {
   const { source, destination, protocol } = packet
   const rows: readonly (readonly string[])[] = [
     [
@@ -56,6 +78,8 @@ const serviceText = ({ packet, verdict, service, endpoints, exceptions }: Servic
       `${endpoint.address}:${endpoint.port}${endpoint.pod ? ` pod ${endpoint.pod.namespace}/${endpoint.pod.name}` : ''}: ${reason}`,
     ]),
     ...exceptions.map((status) => ['served', 'message' in status ? status.message : status.state]),
+    ['mode', mode],
+    ...trace.map((line) => ['meets', line]),
   ]
   return align(rows)
 }

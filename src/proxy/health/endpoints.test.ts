@@ -34,16 +34,22 @@ describe('the health endpoint', () => {
   })
 
   it.each([
-    ['healthy', { isHealthy: true, isNodeEligible: true, lastUpdated: BEFORE }, 200, 200, NOW],
-    ['stale', { isHealthy: false, isNodeEligible: true, lastUpdated: BEFORE }, 503, 503, '2026-01-02T00:00:00.000Z'],
+    ['healthy', { isHealthy: true, isStarting: false, isNodeEligible: true, lastUpdated: BEFORE }, 200, 200, NOW],
+    [
+      'stale',
+      { isHealthy: false, isStarting: false, isNodeEligible: true, lastUpdated: BEFORE },
+      503,
+      503,
+      '2026-01-02T00:00:00.000Z',
+    ],
     [
       'on a node that is about to go',
-      { isHealthy: true, isNodeEligible: false, lastUpdated: BEFORE },
+      { isHealthy: true, isStarting: false, isNodeEligible: false, lastUpdated: BEFORE },
       503,
       200,
       '2026-01-02T00:00:00.000Z',
     ],
-    ['starting', { isHealthy: false, isNodeEligible: true }, 503, 503, ''],
+    ['starting', { isHealthy: false, isStarting: true, isNodeEligible: true }, 503, 200, ''],
   ])('tells that the proxy is %s', async (_title, now, healthz, livez, lastUpdated) => {
     health = now
     const first = await get('/healthz')
@@ -61,7 +67,7 @@ describe('the health endpoint', () => {
     ['POST', '/healthz', 405],
     ['HEAD', '/healthz', 200],
   ])('answers %s %s with %i', async (method, path, status) => {
-    health = { isHealthy: true, isNodeEligible: true, lastUpdated: BEFORE }
+    health = { isHealthy: true, isStarting: false, isNodeEligible: true, lastUpdated: BEFORE }
     expect((await get(path, method)).status).toBe(status)
   })
 })
@@ -70,16 +76,18 @@ describe('liveness', () => {
   it('is lost when a change waits for a minute, and comes back with the next sync', async () => {
     const clock = pausedClock()
     const liveness = createLiveness(clock)
-    expect(liveness.isHealthy()).toBe(false)
+    expect([liveness.isHealthy(), liveness.isStarting()]).toEqual([false, true])
     liveness.succeeded()
+    expect(liveness.isStarting()).toBe(false)
     await clock.advance(3_600_000)
     expect(liveness.isHealthy()).toBe(true)
     liveness.queued(clock.monotonic())
     await clock.advance(59_000)
     expect(liveness.isHealthy()).toBe(true)
     await clock.advance(1_000)
-    expect(liveness.isHealthy()).toBe(false)
+    expect([liveness.isHealthy(), liveness.isStarting()]).toEqual([false, true])
     liveness.succeeded()
+    expect(liveness.isStarting()).toBe(false)
     expect(liveness.isHealthy()).toBe(true)
     expect(liveness.lastUpdated()).toBe(clock.now())
   })
@@ -112,7 +120,7 @@ describe('the metrics endpoint', () => {
       asked.push(query)
       return query.address === '10.96.0.10' ? ({ mode: 'fake' } as never) : undefined
     }
-    server = await openHttpServer({ address: HOST, port: 0 }, metricsEndpoint({ registry, mode: 'nftables', explain }))
+    server = await openHttpServer({ address: HOST, port: 0 }, metricsEndpoint({ registry, mode: () => 'nftables', explain }))
   })
 
   it('serves what Prometheus reads', async () => {

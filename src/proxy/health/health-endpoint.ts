@@ -16,11 +16,12 @@ export interface HealthEndpointOptions {
  */
 export const healthEndpoint = (options: HealthEndpointOptions): RequestListener => {
   const answer = (response: ServerResponse, path: 'healthz' | 'livez'): void => {
-    const { isHealthy, isNodeEligible, lastUpdated } = options.health()
-    const code = isHealthy && (path === 'livez' || isNodeEligible) ? 200 : 503
+    const { isHealthy, isStarting, isNodeEligible, lastUpdated } = options.health()
+    const isWell = path === 'livez' ? isHealthy || isStarting : isHealthy && isNodeEligible
+    const code = isWell ? 200 : 503
     const now = options.clock.now()
     // As kube-proxy: who is healthy is up to date.
-    const updated = code === 200 ? now : lastUpdated
+    const updated = isHealthy && code === 200 ? now : lastUpdated
     const body = {
       lastUpdated: updated === undefined ? '' : new Date(updated).toISOString(),
       currentTime: new Date(now).toISOString(),

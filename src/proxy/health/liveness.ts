@@ -5,6 +5,8 @@ import type { Clock } from '../../base/index.ts'
 export interface ProxyHealth {
   /** Changes reach the traffic in time; not before the first sync. */
   readonly isHealthy: boolean
+  /** No sync was asked for yet: the API server has not told what there is. */
+  readonly isStarting: boolean
   /** Load balancers may send new connections to this node: it is not about to be deleted (KEP-3836). */
   readonly isNodeEligible: boolean
   /** When a sync last succeeded, in milliseconds since the epoch; left out before the first. */
@@ -16,6 +18,7 @@ export interface Liveness {
   queued(at: number): void
   succeeded(): void
   readonly isHealthy: () => boolean
+  readonly isStarting: () => boolean
   readonly lastUpdated: () => number | undefined
 }
 
@@ -34,6 +37,7 @@ export const createLiveness = (clock: Clock): Liveness => {
       lastUpdated = clock.now()
     },
     isHealthy: () => lastUpdated !== undefined && (oldestWaiting === undefined || clock.monotonic() - oldestWaiting < STALE_MS),
+    isStarting: () => lastUpdated === undefined && oldestWaiting === undefined,
     lastUpdated: () => lastUpdated,
   }
 }

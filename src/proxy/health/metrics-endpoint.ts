@@ -6,7 +6,8 @@ import { route, send } from './http-server.ts'
 
 export interface MetricsEndpointOptions {
   readonly registry: Registry
-  readonly mode: string
+  /** Empty before it is known. */
+  readonly mode: () => string
   readonly explain: (query: ExplainQuery) => Explanation | undefined
 }
 
@@ -15,7 +16,7 @@ export const metricsEndpoint = ({ registry, mode, explain }: MetricsEndpointOpti
   route({
     '/metrics': async (_url, response) =>
       send(response, { code: 200, type: registry.contentType, body: await registry.metrics() }),
-    '/proxyMode': (_url, response) => send(response, { code: 200, body: mode }),
+    '/proxyMode': (_url, response) => send(response, { code: 200, body: mode() }),
     '/healthz': (_url, response) => send(response, { code: 200, body: 'ok' }),
     '/explain': (url, response) => {
       const query = parseExplainQuery(url.searchParams)

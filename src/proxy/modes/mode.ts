@@ -48,13 +48,15 @@ export interface IpvsModeOptions {
 }
 
 export interface OpenedBackend {
+  /** The one that works, where `auto` or a substitute was asked for. */
+  readonly mode: ModeName
   readonly backend: Backend
   /** Why this mode: `nftables: nft 1.0.6`, or what kept the better ones from working and how to mend it. */
   readonly reason: string
 }
 
 /** Usable, or why not and what to do about it, in one line without the mode's name. */
-export type ModeOffer = OpenedBackend | { readonly refusal: string }
+export type ModeOffer = Omit<OpenedBackend, 'mode'> | { readonly refusal: string }
 
 /** What a mode left on this machine. */
 export interface Leftovers {

@@ -1,40 +1,74 @@
-import { errorMessage } from '../../base/index.ts'
 import { HostError } from '../../host/index.ts'
+import type { Nft } from '../../kernel/nft/index.ts'
 import type { Mode, ModeDeps } from './mode.ts'
 
-/** Flat maps of nf_tables: the best where `nft` and the privilege are there. */
+/** Flat maps of nf_tables: the best where the kernel and the privilege are there. */
 export const nftablesMode: Mode = {
   name: 'nftables',
   async open(deps) {
-    const { createNft } = await import('../../kernel/nft/index.ts')
-    const refusal = await createNft(deps.exec).probe()
-    if (refusal !== undefined) return { refusal }
-    const { stdout } = await deps.exec(['nft', '--version'])
-    const version = /v(\d+\.\d+\.\d+)/.exec(stdout)?.[1] ?? 'of unknown version'
-    return { backend: await open(deps), reason: `nft ${version}, the kernel takes its maps` }
+    const nft = await nftOf(deps)
+    const refusal = await nft.probe().catch((error: unknown) => {
+      if (codeOf(error) === 'EPERM') return 'no permission to change packet rules; run as root or grant CAP_NET_ADMIN'
+      throw error
+    })
+    if (refusal === undefined) return { backend: await backendOf(nft, deps), reason: await reasonOf(deps) }
+    await nft.close()
+    return { refusal }
   },
-  async leftovers({ exec, tableName = 'fairway' }) {
+  async leftovers(deps) {
+    const nft = await nftOf(deps)
     try {
-      const { stdout } = await exec(['nft', 'list', 'tables'])
-      const wanted = ['ip', 'ip6'].map((family) => `table ${family} ${tableName}`)
-      const tables = new Set(stdout.split('\n').map((line) => line.trim()))
-      return { found: wanted.filter((table) => tables.has(table)) }
+      const found: string[] = []
+      for (const family of ['ip', 'ip6'] as const) {
+        const name = deps.tableName ?? 'fairway'
+        if ((await nft.readTable({ family, name })) !== undefined) found.push(`table ${family} ${name}`)
+      }
+      return { found }
     } catch (error) {
-      return { found: [], unknown: unreadable(error) }
+      // Without the tool and without netlink nobody made tables either.
+      if (codeOf(error) === 'ENOENT') return { found: [], unknown: 'nft is not installed' }
+      if (codeOf(error) === 'EPERM') throw new Error('no permission to look at the tables; run as root')
+      throw error
+    } finally {
+      await nft.close()
     }
   },
-  cleanup: async (deps) => (await open(deps)).cleanup(),
+  async cleanup(deps) {
+    const nft = await nftOf(deps)
+    try {
+      await (await backendOf(nft, deps)).cleanup()
+    } finally {
+      await nft.close()
+    }
+  },
 }
 
-const open = async ({ exec, serviceCIDRs, tableName }: ModeDeps) => {
-  const [{ createNftablesBackend }, { createNft }] = await Promise.all([
-    import('../backends/nftables/index.ts'),
-    import('../../kernel/nft/index.ts'),
-  ])
-  return createNftablesBackend({ nft: createNft(exec), serviceCIDRs, ...(tableName === undefined ? {} : { tableName }) })
+const nftOf = async ({ exec, libc, namespace }: ModeDeps): Promise<Nft> => {
+  const { createNft } = await import('../../kernel/nft/index.ts')
+  return createNft(exec, { ...(libc === undefined ? {} : { libc }), ...(namespace === undefined ? {} : { namespace }) })
 }
 
-const unreadable = (error: unknown): string => {
-  if (error instanceof HostError && /not permitted|must be root/i.test(error.stderr)) return 'no permission; run as root'
-  return errorMessage(error)
+const backendOf = async (nft: Nft, { serviceCIDRs, tableName, onForeignChange }: ModeDeps) => {
+  const { createNftablesBackend } = await import('../backends/nftables/index.ts')
+  return createNftablesBackend({
+    nft,
+    serviceCIDRs,
+    ...(tableName === undefined ? {} : { tableName }),
+    ...(onForeignChange === undefined ? {} : { onForeignChange }),
+  })
+}
+
+const reasonOf = async ({ exec, libc }: ModeDeps): Promise<string> => {
+  if (libc !== undefined) return 'netlink in process, the kernel takes its maps'
+  const { stdout } = await exec(['nft', '--version'])
+  return `nft ${/v(\d+\.\d+\.\d+)/.exec(stdout)?.[1] ?? 'of unknown version'}, the kernel takes its maps`
+}
+
+/** Errors of reading are wrapped. */
+const codeOf = (error: unknown): string | undefined => {
+  for (let each = error; each instanceof Error; each = each.cause) {
+    if (!(each instanceof HostError)) continue
+    return /not permitted|must be root/i.test(each.stderr) ? 'EPERM' : each.code
+  }
+  return undefined
 }

@@ -1,4 +1,4 @@
-import { UserError } from '../../base/index.ts'
+import { errorMessage, UserError } from '../../base/index.ts'
 import type { Leftovers, Mode, ModeDeps, ModeName, OpenedBackend, ProxyMode } from './mode.ts'
 import { nftablesMode } from './nftables.ts'
 import { userspaceMode } from './userspace.ts'
@@ -23,7 +23,7 @@ export const openBackend = async (mode: ProxyMode, deps: ModeDeps): Promise<Open
     if (offer === undefined) {
       if (mode !== 'auto') refusals.push(`${name}: this build does not have it yet`)
     } else if ('refusal' in offer) refusals.push(`${name}: ${offer.refusal}`)
-    else return { backend: offer.backend, reason: [`${name}: ${offer.reason}`, ...refusals].join('; ') }
+    else return { mode: name, backend: offer.backend, reason: [`${name}: ${offer.reason}`, ...refusals].join('; ') }
   }
   throw new UserError(`--proxy-mode=${mode} cannot be used here: ${refusals.join('; ')}`)
 }
@@ -31,14 +31,17 @@ export const openBackend = async (mode: ProxyMode, deps: ModeDeps): Promise<Open
 export interface CleanupReport {
   /** Such as `nftables: table ip fairway`. */
   readonly removed: readonly string[]
-  /** What could not be looked for or removed, and why. */
+  /** What could not be looked for, and why: its tool is not installed, say. */
   readonly skipped: readonly string[]
+  /** What is or may be there and could not be removed, and why. */
+  readonly failed: readonly string[]
 }
 
 /** Removes every trace of every mode but `keep`; one that fails does not keep the others. Never while a proxy of that name runs in such a mode. */
 export const cleanupModes = async (deps: ModeDeps, keep?: ModeName): Promise<CleanupReport> => {
   const removed: string[] = []
   const skipped: string[] = []
+  const failed: string[] = []
   for (const mode of MODES) {
     if (mode.name === keep) continue
     try {
@@ -48,10 +51,10 @@ export const cleanupModes = async (deps: ModeDeps, keep?: ModeName): Promise<Cle
       await mode.cleanup(deps)
       for (const what of found) removed.push(`${mode.name}: ${what}`)
     } catch (error) {
-      skipped.push(`${mode.name}: ${error instanceof Error ? error.message : String(error)}`)
+      failed.push(`${mode.name}: ${errorMessage(error)}`)
     }
   }
-  return { removed, skipped }
+  return { removed, skipped, failed }
 }
 
 const modeOf = (name: ModeName): Mode | undefined => MODES.find((mode) => mode.name === name)
