@@ -1,0 +1,2 @@
+export { type FakeBpf, type FakeBpfOptions, fakeBpf } from './fake-bpf.ts'
+export type { FakeSocket, Peer } from './fake-socket.ts'

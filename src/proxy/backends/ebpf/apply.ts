@@ -1,0 +1,203 @@
+import { errorCode } from '../../../base/index.ts'
+import type { Bpf, BpfMap, Cgroup, Elements, Hook, LoadedProgram } from '../../../kernel/bpf/index.ts'
+import type { Difference, Tables } from './diff.ts'
+import { type FilledMap, type Limits, type MapName, mapSpecs, NO_PORT } from './layout.ts'
+import { HOOKS, servicePrograms } from './programs/index.ts'
+
+export interface LiveOptions {
+  readonly bpf: Bpf
+  /** Folder of the cgroup; the root of the tree unless told. */
+  readonly cgroup: string | undefined
+  /** Of the programs ({@link programName}): they are found again by it. */
+  readonly name: string
+  readonly limits: Limits
+}
+
+/** The maps and programs in the kernel. */
+export interface LiveMaps {
+  /** Takes over what a former process left, else makes it; nothing is attached yet. */
+  open(): Promise<void>
+  /** What the filled maps hold. */
+  read(): Tables
+  /** In an order in which no program finds a number or a count before what it stands for, nor after it is gone. */
+  apply(difference: Difference): void
+  /** Sees to it that each hook has our program on these maps, once. Gives the hooks that had not. */
+  attach(): readonly Hook[]
+  /** For people: the cgroup. */
+  description(): string
+  /** Gives up the handles; programs and maps go on. */
+  close(): void
+}
+
+export const createLiveMaps = (options: LiveOptions): LiveMaps => {
+  let opened: Opened | undefined
+  const use = (): Opened => {
+    if (opened === undefined) throw new Error('ebpf: the maps are not open')
+    return opened
+  }
+  return {
+    async open() {
+      opened ??= await open(options)
+    },
+    read() {
+      const { maps } = use()
+      const of = (map: FilledMap): Elements => maps.get(map)?.read() ?? new Map()
+      const ports = new Map([...of('ports')].filter(([, value]) => value !== NO_PORT))
+      return { frontends: of('frontends'), ports, slots: of('slots'), members: of('members') }
+    },
+    apply(difference) {
+      write(use().maps, difference)
+    },
+    attach: () => attach(options, use()),
+    description: () => use().cgroup.description,
+    close() {
+      if (opened === undefined) return
+      for (const map of opened.maps.values()) map.close()
+      opened.cgroup.close()
+      opened = undefined
+    },
+  }
+}
+
+interface Opened {
+  readonly cgroup: Cgroup
+  readonly maps: ReadonlyMap<MapName, BpfMap>
+}
+
+/** A map of another shape (another version, other limits) is left to its programs, which go when ours take their place. */
+const open = async ({ bpf, cgroup: folder, name, limits }: LiveOptions): Promise<Opened> => {
+  const cgroup = await bpf.openCgroup(folder)
+  const found = adoptable(bpf, cgroup, name)
+  const specs = mapSpecs(limits)
+  const maps = new Map<MapName, BpfMap>()
+  try {
+    for (const [mapName, spec] of Object.entries(specs) as [MapName, (typeof specs)[MapName]][]) {
+      const known = found.get(spec.name)
+      const isSame = known !== undefined && JSON.stringify(known.spec) === JSON.stringify(spec)
+      maps.set(mapName, isSame ? known : bpf.createMap(spec))
+      if (isSame) found.delete(spec.name)
+    }
+  } catch (error) {
+    for (const map of maps.values()) map.close()
+    cgroup.close()
+    throw error
+  } finally {
+    for (const map of found.values()) map.close()
+  }
+  return { cgroup, maps }
+}
+
+/** The maps of programs that a former process attached, by their names; open. */
+const adoptable = (bpf: Bpf, cgroup: Cgroup, name: string): Map<string, BpfMap> => {
+  const found = new Map<string, BpfMap>()
+  const seen = new Set<number>()
+  for (const hook of HOOKS) {
+    for (const program of ours(bpf, cgroup, { hook, name })) {
+      for (const id of program.mapIds) {
+        if (seen.has(id)) continue
+        seen.add(id)
+        const map = bpf.openMap(id)
+        if (map === undefined) continue
+        if (found.has(map.spec.name)) map.close()
+        else found.set(map.spec.name, map)
+      }
+      program.close()
+    }
+  }
+  return found
+}
+
+/** Of the programs with our name, those that use nothing but maps of ours: others may like the name too. */
+const ours = (
+  bpf: Bpf,
+  cgroup: Cgroup,
+  { hook, name }: { readonly hook: Hook; readonly name: string },
+): readonly LoadedProgram[] =>
+  cgroup.attached(hook, name).filter((program) => {
+    const isOurs = program.mapIds.every((id) => {
+      const map = bpf.openMap(id)
+      map?.close()
+      return map?.spec.name.startsWith('fw_') === true
+    })
+    if (!isOurs) program.close()
+    return isOurs
+  })
+
+const write = (maps: ReadonlyMap<MapName, BpfMap>, { set, remove }: Difference): void => {
+  const update = (map: FilledMap): void => {
+    if (set[map].size > 0) maps.get(map)?.update(set[map])
+  }
+  const forget = (map: FilledMap): void => {
+    if (remove[map].length > 0) maps.get(map)?.delete(remove[map])
+  }
+  for (const map of ['slots', 'members', 'ports', 'frontends'] as const) update(map)
+  for (const map of ['frontends', 'ports', 'slots', 'members'] as const) forget(map)
+}
+
+const attach = ({ bpf, name }: LiveOptions, { cgroup, maps }: Opened): readonly Hook[] => {
+  const byName = new Map<string, BpfMap>(maps)
+  return servicePrograms({ name, nodeCookie: bpf.networkCookie() }).flatMap((program) => {
+    const { hook } = program
+    const loaded = bpf.load(program, byName)
+    const found = ours(bpf, cgroup, { hook, name })
+    try {
+      const isSame = (each: LoadedProgram): boolean => each.tag === loaded.tag && sameIds(each.mapIds, loaded.mapIds)
+      const kept = found.find(isSame)
+      const [replaced] = found
+      if (kept === undefined) cgroup.attach(hook, loaded, replaced)
+      const left = found.filter((each) => (kept === undefined ? each !== replaced : each !== kept))
+      for (const each of left) cgroup.detach(hook, each)
+      return kept === undefined || left.length > 0 ? [hook] : []
+    } finally {
+      for (const each of [loaded, ...found]) each.close()
+    }
+  })
+}
+
+const sameIds = (a: readonly number[], b: readonly number[]): boolean => {
+  const ids = new Set(a)
+  return a.length === b.length && b.every((id) => ids.has(id))
+}
+
+/** Hooks of this cgroup that have programs of this instance. */
+export const attachedHooks = async ({ bpf, cgroup: folder, name }: Omit<LiveOptions, 'limits'>): Promise<readonly Hook[]> =>
+  withCgroup(bpf, folder, (cgroup) =>
+    HOOKS.filter((hook) => {
+      const programs = ours(bpf, cgroup, { hook, name })
+      for (const program of programs) program.close()
+      return programs.length > 0
+    }),
+  )
+
+/** Takes the programs of this instance off the cgroup, whoever attached them; their maps go with the last one. */
+export const detachAll = async ({ bpf, cgroup: folder, name }: Omit<LiveOptions, 'limits'>): Promise<void> => {
+  await withCgroup(bpf, folder, (cgroup) =>
+    HOOKS.toReversed().filter((hook) => {
+      for (const program of ours(bpf, cgroup, { hook, name })) {
+        cgroup.detach(hook, program)
+        program.close()
+      }
+      return false
+    }),
+  )
+}
+
+/** A cgroup that is gone has taken its programs with it. */
+const withCgroup = async (
+  bpf: Bpf,
+  folder: string | undefined,
+  work: (cgroup: Cgroup) => readonly Hook[],
+): Promise<readonly Hook[]> => {
+  let cgroup: Cgroup
+  try {
+    cgroup = await bpf.openCgroup(folder)
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return []
+    throw error
+  }
+  try {
+    return work(cgroup)
+  } finally {
+    cgroup.close()
+  }
+}

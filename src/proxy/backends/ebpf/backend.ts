@@ -1,0 +1,88 @@
+import { UserError } from '../../../base/index.ts'
+import type { Bpf } from '../../../kernel/bpf/index.ts'
+import type { Backend, FrontendStatus } from '../../backend.ts'
+import { attachedHooks, detachAll } from './apply.ts'
+import { DEFAULT_LIMITS, type Limits } from './layout.ts'
+import { probeBpf } from './probe.ts'
+import { programName } from './programs/index.ts'
+import { createSockets, type RemovedEndpoint } from './sockets.ts'
+
+export interface EbpfBackendOptions {
+  readonly bpf: Bpf
+  /** Carries what comes from outside, and all that the programs leave alone. */
+  readonly inner: Backend
+  /** Folder of the cgroup whose processes are served; the root of the tree unless told. */
+  readonly cgroup?: string
+  /** Of the programs; `fairway` unless told. Instances on one machine need their own. */
+  readonly instance?: string
+  readonly limits?: Limits
+  /** Ends the UDP sockets that are connected to an endpoint, so that their programs connect again; nothing unless told. */
+  readonly freeSockets?: (endpoint: RemovedEndpoint) => Promise<void>
+}
+
+/**
+ * Carries Services where sockets connect: programs on a cgroup rewrite what processes of the node ask for, once for each connection; the
+ * inner backend carries the rest. Both are told everything, the programs first. Stopping leaves the programs: traffic goes on.
+ */
+export const createEbpfBackend = (options: EbpfBackendOptions): Backend => {
+  const { bpf, inner, cgroup, instance = 'fairway', limits = DEFAULT_LIMITS, freeSockets = async () => {} } = options
+  const place = { bpf, cgroup, name: programName(instance) }
+  const sockets = createSockets({ ...place, limits, freeSockets })
+  let report: (status: FrontendStatus) => void = () => {}
+  return {
+    mode: 'ebpf',
+    supports: inner.supports,
+    async start(signal, tell) {
+      const offer = await probeBpf(bpf, cgroup)
+      if ('refusal' in offer) throw new UserError(`ebpf: ${offer.refusal}`)
+      report = tell
+      const running = await inner.start(signal, tell)
+      return { stopped: running.stopped.then(() => sockets.close()) }
+    },
+    async sync(change) {
+      // What the programs no longer know they leave to the inner backend, so it comes second.
+      await both(
+        () => sockets.sync(change),
+        () => inner.sync(change),
+      )
+      for (const status of sockets.transitions()) report(status)
+      // Sockets are freed when nothing leads them back.
+      await sockets.free()
+    },
+    exceptions: () => [...sockets.leftOut(), ...inner.exceptions()],
+    audit: async () =>
+      (
+        await both(
+          () => sockets.audit(),
+          () => inner.audit(),
+        )
+      ).flat(),
+    trace: (packet) => sockets.trace(packet) ?? inner.trace(packet),
+    async cleanup() {
+      await both(
+        () => detachAll(place),
+        () => inner.cleanup(),
+      )
+      sockets.close()
+    },
+  }
+}
+
+/** One after the other; each gets its turn, whatever becomes of the other. */
+const both = async <T>(first: () => Promise<T>, second: () => Promise<T>): Promise<readonly T[]> => {
+  const results = [...(await Promise.allSettled([first()])), ...(await Promise.allSettled([second()]))]
+  return results.map((result) => {
+    if (result.status === 'rejected') throw result.reason
+    return result.value
+  })
+}
+
+/** What an instance left on the cgroup, as `bpftool cgroup show` names it: for the mode's leftovers. */
+export const ebpfLeftovers = async (
+  options: Pick<EbpfBackendOptions, 'bpf' | 'cgroup' | 'instance'>,
+): Promise<readonly string[]> => {
+  const { bpf, cgroup, instance = 'fairway' } = options
+  const name = programName(instance)
+  const hooks = await attachedHooks({ bpf, cgroup, name })
+  return hooks.map((hook) => `program ${name} at ${hook} of ${cgroup ?? 'the cgroup root'}`)
+}

@@ -1,0 +1,44 @@
+import { at, constant, type Instruction, load, move, type Place, r1, r6, store } from '../../../../kernel/bpf/index.ts'
+import { copy, moved, onStack, STACK } from './words.ts'
+
+/** Offsets in `struct bpf_sock_addr` (linux/bpf.h). */
+const IP4 = 4
+const IP6 = 8
+const PORT = 24
+const PROTOCOL = 36
+const SOCKET = 64
+
+export type Version = 4 | 6
+
+export const protocol: Place = at(r6, PROTOCOL)
+export const socket: Place = at(r6, SOCKET)
+export const contextPort: Place = at(r6, PORT)
+
+/** The address and port of the context to the stack, IPv4 as `::ffff:a.b.c.d`. */
+export const readContext = (version: Version): readonly Instruction[] => {
+  const to = onStack(STACK.frontend)
+  const address =
+    version === 6
+      ? copy(at(r6, IP6), to, { bytes: 16, width: 'u32' })
+      : [
+          move(r1, 0),
+          store('u64', to, r1),
+          constant(r1, 0xffff_0000n),
+          store('u32', moved(to, 8), r1),
+          load('u32', r1, at(r6, IP4)),
+          store('u32', moved(to, 12), r1),
+        ]
+  return [...address, load('u32', r1, contextPort), store('u16', moved(to, 16), r1)]
+}
+
+/** An address of 16 bytes, and a port at `port` of this width, to the context. */
+export const writeContext = (
+  version: Version,
+  { address, port, width }: { readonly address: Place; readonly port: Place; readonly width: 'u16' | 'u32' },
+): readonly Instruction[] => [
+  ...(version === 6
+    ? copy(address, at(r6, IP6), { bytes: 16, width: 'u32' })
+    : [load('u32', r1, moved(address, 12)), store('u32', at(r6, IP4), r1)]),
+  load(width, r1, port),
+  store('u32', contextPort, r1),
+]

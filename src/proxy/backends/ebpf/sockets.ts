@@ -1,0 +1,157 @@
+import type { Forwarding, NodeView, Packet, Target } from '../../../model/index.ts'
+import type { Change, Drift, FrontendStatus } from '../../backend.ts'
+import { createLiveMaps, type LiveOptions } from './apply.ts'
+import { driftOf } from './audit.ts'
+import { type Books, createBooks } from './books.ts'
+import { difference, type Tables } from './diff.ts'
+import { frontendKey, readFrontendKey, readFrontendValue, readSlotKey, readSlotValue } from './layout.ts'
+import { type RenderedPort, renderForwarding } from './render.ts'
+import { traceLines } from './trace.ts'
+
+/** A UDP endpoint that no Service port of this node has any longer. */
+export interface RemovedEndpoint extends Target {
+  readonly protocol: 'UDP'
+}
+
+export interface SocketsOptions extends LiveOptions {
+  readonly freeSockets: (endpoint: RemovedEndpoint) => Promise<void>
+}
+
+/** The part of the mode that is in the programs' maps. */
+export interface Sockets {
+  sync(change: Change): Promise<void>
+  /** Frees sockets of UDP endpoints that went with the last changes; those that could not be freed are tried again at the next call. */
+  free(): Promise<void>
+  /** Frontends that found no room, and since the last call those that have it now or are gone. */
+  transitions(): readonly FrontendStatus[]
+  leftOut(): readonly FrontendStatus[]
+  audit(): Promise<readonly Drift[]>
+  /** Undefined where the programs leave the packet to the inner backend. */
+  trace(packet: Packet): readonly string[] | undefined
+  close(): void
+}
+
+export const createSockets = (options: SocketsOptions): Sockets => {
+  const books = createBooks(options.limits)
+  const live = createLiveMaps(options)
+  const carried = new Map<string, Forwarding>()
+  const toFree = new Map<string, Target>()
+  const told = new Map<string, FrontendStatus>()
+  let node: NodeView | undefined
+  /** Whether the books say what the kernel has; not before the first sync, nor after one that failed. */
+  let isSure = false
+
+  const rendered = (change: Change): ReadonlyMap<string, readonly RenderedPort[]> => {
+    const touched = touchedBy(change, { carried, isNodeNew: JSON.stringify(node) !== JSON.stringify(change.node) })
+    node = change.node
+    return new Map([...touched].map((key) => [key, renderAt(carried, key, change.node)]))
+  }
+  return {
+    async sync(change) {
+      await live.open()
+      const world = isSure && !change.full ? undefined : live.read()
+      isSure = false
+      if (world !== undefined) books.adopt(world)
+      const { before, after, udpBefore } = books.change(rendered(change))
+      for (const target of [...udpBefore, ...(world === undefined ? [] : udpOf(world))]) {
+        if (!books.hasUdpEndpoint(target)) toFree.set(`${target.address} ${target.port}`, target)
+      }
+      live.apply(world === undefined ? difference(before, after) : difference(world, books.all()))
+      if (world !== undefined) live.attach()
+      books.settle()
+      isSure = true
+    },
+    free: () => free(toFree, books, options.freeSockets),
+    transitions() {
+      const now = new Map(leftOut(books).map((status) => [statusKey(status), status]))
+      const ended = [...told].filter(([key]) => !now.has(key)).map(([, status]) => endOf(status, books))
+      const begun = [...now].filter(([key]) => !told.has(key)).map(([, status]) => status)
+      told.clear()
+      for (const [key, status] of now) told.set(key, status)
+      return [...ended, ...begun]
+    },
+    leftOut: () => leftOut(books),
+    async audit() {
+      await live.open()
+      const world = live.read()
+      const wanted = books.all()
+      const drift = driftOf(world, wanted, books)
+      live.apply(difference(world, wanted))
+      const hooks = live.attach()
+      return [
+        ...drift,
+        ...hooks.map((hook): Drift => ({ kind: 'missing', what: `program ${hook} of ${options.name} on ${live.description()}` })),
+      ]
+    },
+    trace: (packet) => traceLines(packet, { books, name: options.name }),
+    close: () => live.close(),
+  }
+}
+
+/** The Forwardings to be rendered again; `carried` is brought up to date. */
+const touchedBy = (
+  { full, set, delete: gone, node: _ }: Change,
+  { carried, isNodeNew }: { readonly carried: Map<string, Forwarding>; readonly isNodeNew: boolean },
+): ReadonlySet<string> => {
+  const touched = new Set<string>()
+  const wanted = new Set(set.map(({ key }) => key))
+  for (const key of full ? [...carried.keys()].filter((each) => !wanted.has(each)) : gone) {
+    if (carried.delete(key)) touched.add(key)
+  }
+  if (isNodeNew) for (const key of carried.keys()) touched.add(key)
+  for (const forwarding of set) {
+    carried.set(forwarding.key, forwarding)
+    touched.add(forwarding.key)
+  }
+  return touched
+}
+
+const renderAt = (carried: ReadonlyMap<string, Forwarding>, key: string, node: NodeView): readonly RenderedPort[] => {
+  const forwarding = carried.get(key)
+  return forwarding === undefined ? [] : renderForwarding(forwarding, node)
+}
+
+/** Of a former process: the UDP endpoints that its maps hold. */
+const udpOf = ({ frontends, slots }: Tables): readonly Target[] => {
+  const ids = new Set(
+    [...frontends].filter(([key]) => readFrontendKey(key).protocol === 'UDP').map(([, value]) => readFrontendValue(value).id),
+  )
+  return [...slots].filter(([key]) => ids.has(readSlotKey(key).id)).map(([, value]) => readSlotValue(value))
+}
+
+const free = async (
+  toFree: Map<string, Target>,
+  books: Books,
+  freeSockets: (endpoint: RemovedEndpoint) => Promise<void>,
+): Promise<void> => {
+  const failures: unknown[] = []
+  for (const [text, target] of toFree) {
+    try {
+      if (!books.hasUdpEndpoint(target)) await freeSockets({ ...target, protocol: 'UDP' })
+      toFree.delete(text)
+    } catch (error) {
+      failures.push(error)
+    }
+  }
+  if (failures.length > 0) throw failures[0]
+}
+
+const leftOut = (books: Books): readonly FrontendStatus[] =>
+  [...books.leftOut.values()].flatMap(({ frontends }) =>
+    frontends.map(
+      ({ ref }): FrontendStatus => ({
+        ...ref,
+        state: 'failed',
+        code: 'E2BIG',
+        message: `the maps of the ebpf mode are full: ${ref.protocol} ${ref.address} port ${ref.port} is left to the rules of the mode beneath it, which do not serve localhost; use mode nftables, or fewer Services`,
+      }),
+    ),
+  )
+
+const statusKey = ({ key, protocol, address, port }: FrontendStatus): string => `${key} ${protocol} ${address} ${port}`
+
+const endOf = (status: FrontendStatus, books: Books): FrontendStatus => {
+  const { key, namespace, name, kind, protocol, address, port } = status
+  const isServing = books.at(frontendKey({ address, port, protocol }))?.port.rendered.forwarding === key
+  return { key, namespace, name, kind, protocol, address, port, state: isServing ? 'serving' : 'gone' }
+}

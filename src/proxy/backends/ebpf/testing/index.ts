@@ -1,0 +1,1 @@
+export { NODE_COOKIE, type SocketWorld, socketWorld } from './socket-world.ts'
