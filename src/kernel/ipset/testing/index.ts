@@ -1,0 +1,1 @@
+export { type FakeIpset, fakeIpset, type SetPacket } from './fake-ipset.ts'
