@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { command } from '../support/instance.ts'
-import { deployment, echoPod, pod, service, startWorld, variants, type World } from '../support/world.ts'
+import { deployment, echoPod, pod, service, socketVariant, startWorld, variants, type World } from '../support/world.ts'
 
 /** How a connection attempt ends: `open`, or the error's code. */
 const dial = (host: string, port: number): Promise<string> =>
@@ -45,10 +45,11 @@ const machineAddress = Object.values(networkInterfaces())
   .flatMap((addresses) => addresses ?? [])
   .find(({ family, internal }) => family === 'IPv4' && !internal)?.address
 
-describe.each(variants(16))('who answers at the address of a Service, $title', ({ asUser, slot }) => {
+describe.each([...variants(16), ...socketVariant(16)])('who answers at the address of a Service, $title', (variant) => {
+  const { asUser } = variant
   let world: World
   beforeAll(async () => {
-    world = await startWorld({ asUser, slot })
+    world = await startWorld(variant)
     await world.apply([deployment('web', echoPod('web'), { replicas: 3 }), service('web')])
     await world.rollout('web')
   })

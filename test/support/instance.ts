@@ -19,6 +19,8 @@ export interface Status {
   readonly ingress: { readonly http: string; readonly https: string }
   readonly dns: string
   readonly proxyMode: string
+  readonly proxyModeReason: string
+  readonly notes: readonly string[]
   readonly version: string
   readonly nodeName: string
   readonly nodeAddress: string
@@ -57,9 +59,15 @@ export interface InstanceOptions {
   readonly dataDir?: string
   /** Distinguishes the address ranges of instances that run at the same time. */
   readonly slot?: number
+  /** Run in this network namespace, a machine of its own. */
+  readonly namespace?: string
 }
 
 export const isRoot = process.geteuid?.() === 0
+
+/** The words that run a command in a network namespace; the mounts stay, and with them the names of namespaces. */
+export const inNamespace = (namespace: string | undefined, argv: readonly string[]): readonly string[] =>
+  namespace === undefined ? argv : ['nsenter', `--net=/run/netns/${namespace}`, ...argv]
 
 /** Runs a command; never rejects. */
 export const command = async (
@@ -85,8 +93,11 @@ export const startInstance = async (options: InstanceOptions = {}): Promise<Inst
   const dataDir = options.dataDir ?? (await newDataDir(options.asUser === true))
   const { child, output } = spawnInstance(dataDir, options)
   const exited = once(child, 'exit').then(() => ({ code: 1, stdout: '', stderr: '' }))
-  const fairway = (...args: readonly string[]): Promise<Output> =>
-    command(process.execPath, [join(root, 'bin/fairway.js'), ...args, '--data-dir', dataDir], { timeout: 120_000 })
+  const fairway = (...args: readonly string[]): Promise<Output> => {
+    const argv = [process.execPath, join(root, 'bin/fairway.js'), ...args, '--data-dir', dataDir]
+    const [file = '', ...rest] = inNamespace(options.namespace, argv)
+    return command(file, rest, { timeout: 120_000 })
+  }
   const waited = await Promise.race([fairway('status', '--wait', '60s', '-o', 'json'), exited])
   if (waited.code !== 0) {
     child.kill('SIGKILL')
@@ -135,7 +146,7 @@ const spawnInstance = (dataDir: string, options: InstanceOptions): { readonly ch
   const argv = [process.execPath, join(root, 'bin/fairway.js'), 'up', ...instanceArgs(dataDir, options)]
   const dropped =
     options.asUser && isRoot ? ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', ...argv] : argv
-  const [file = '', ...rest] = dropped
+  const [file = '', ...rest] = inNamespace(options.namespace, dropped)
   const child = spawn(file, rest, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, HOME: dataDir } })
   let text = ''
   const collect = (chunk: Buffer): void => {

@@ -32,11 +32,23 @@ export interface World {
   close(): Promise<void>
 }
 
-/** As root pods are in network namespaces; as an ordinary user they are on loopback addresses; the two share no range. */
-export const variants = (slot: number) => [
+export interface Variant extends InstanceOptions {
+  readonly title: string
+  readonly asUser: boolean
+}
+
+/**
+ * As root pods are in network namespaces, and the kernel carries Services where it can; as an ordinary user they are on loopback addresses, and sockets carry
+ * Services. The two share no range.
+ */
+export const variants = (slot: number): readonly Variant[] => [
   { title: 'as an ordinary user', asUser: true, slot },
   ...(isRoot ? [{ title: 'as root, pods in network namespaces', asUser: false, slot }] : []),
 ]
+
+/** As root with sockets: the addresses of Services are local then. */
+export const socketVariant = (slot: number): readonly Variant[] =>
+  isRoot ? [{ title: 'as root with sockets', asUser: false, slot, args: ['--proxy-mode', 'userspace'] }] : []
 
 export const startWorld = async (options: InstanceOptions & { readonly asUser: boolean }): Promise<World> => {
   const dataDir = options.dataDir ?? (await newDataDir(options.asUser))
