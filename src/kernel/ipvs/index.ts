@@ -1,0 +1,17 @@
+export { createIpvs } from './ipvs.ts'
+export {
+  type IPProtocol,
+  type Ipvs,
+  type Load,
+  type Operation,
+  type ReadServer,
+  type RealAddress,
+  type RealServer,
+  realText,
+  SCHEDULERS,
+  type Scheduler,
+  type ServerAddress,
+  serverText,
+  type VirtualServer,
+} from './objects.ts'
+export { renderOperation } from './render.ts'

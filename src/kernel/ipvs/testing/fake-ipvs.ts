@@ -1,0 +1,188 @@
+import {
+  type IPProtocol,
+  type Ipvs,
+  type Operation,
+  type ReadServer,
+  type RealAddress,
+  type RealServer,
+  realText,
+  renderOperation,
+  SCHEDULERS,
+  type ServerAddress,
+  serverText,
+  type VirtualServer,
+} from '../index.ts'
+import { schedule } from './schedule.ts'
+
+/** The first packet of a connection. */
+export interface FakePacket {
+  readonly source: string
+  readonly destination: RealAddress
+  readonly protocol: IPProtocol
+}
+
+export type FakeOutcome =
+  | { readonly kind: 'real'; readonly real: RealAddress }
+  /** The virtual server has nobody for it. */
+  | { readonly kind: 'refused' }
+  /** There is no such virtual server: the packet goes on. */
+  | { readonly kind: 'none' }
+
+/** A connection that goes on. */
+export interface FakeConnection {
+  readonly real: RealAddress
+  /** False as soon as its virtual or real server is gone. */
+  isCarried(): boolean
+  close(): void
+}
+
+export interface FakeIpvs extends Ipvs {
+  /** Where a connection goes that ends at once. */
+  schedule(packet: FakePacket): FakeOutcome
+  /** One that stays; fails where nothing takes it. */
+  connect(packet: FakePacket): FakeConnection
+  /** Operations that changed something. */
+  readonly committed: readonly string[]
+  /** The next commits fail before anything is changed, instead of failures that were told before and not met. */
+  failNext(...errors: readonly Error[]): void
+  /** As `ipvsadm --clear` of another program. */
+  clear(): void
+}
+
+export interface FakeServer {
+  server: VirtualServer
+  readonly reals: FakeReal[]
+  /** Of round robin. */
+  turn: number
+  /** Until when a client stays where. */
+  readonly clients: Map<string, { readonly real: FakeReal; readonly until: number }>
+}
+
+export interface FakeReal {
+  real: RealServer
+  connections: number
+  isGone: boolean
+}
+
+/** Virtual servers without a kernel; `now` is in seconds. Strict as the kernel about what exists, and it schedules packets. */
+export const fakeIpvs = (now: () => number = () => 0): FakeIpvs => {
+  const servers = new Map<string, FakeServer>()
+  const committed: string[] = []
+  const failures: Error[] = []
+  const choose = (packet: FakePacket): FakeReal | undefined | 'none' => {
+    const found = servers.get(serverText({ protocol: packet.protocol, ...packet.destination }))
+    return found === undefined ? 'none' : choice(found, packet, now())
+  }
+  return {
+    committed,
+    probe: async () => undefined,
+    async commit(operations) {
+      const failure = failures.shift()
+      if (failure !== undefined) throw failure
+      const refused: string[] = []
+      for (const operation of operations) {
+        const text = renderOperation(operation)
+        const complaint = run(servers, operation)
+        if (complaint === undefined) committed.push(text)
+        else refused.push(complaint)
+      }
+      if (refused.length > 0) throw new Error(`ipvsadm --restore: ${refused.join('\n')}`)
+    },
+    read: async () => [...servers.values()].map(readServer),
+    async loads(address) {
+      const found = servers.get(serverText(address))
+      return found?.reals.map(({ real: { address: ip, port, weight }, connections }) => ({
+        address: ip,
+        port,
+        weight,
+        active: connections,
+        inactive: 0,
+      }))
+    },
+    schedule(packet) {
+      const real = choose(packet)
+      if (real === 'none') return { kind: 'none' }
+      return real === undefined ? { kind: 'refused' } : { kind: 'real', real: addressOf(real) }
+    },
+    connect(packet) {
+      const real = choose(packet)
+      if (real === undefined || real === 'none')
+        throw new Error(`fake ipvs: nobody takes a connection to ${realText(packet.destination)}`)
+      real.connections++
+      return { real: addressOf(real), isCarried: () => !real.isGone, close: () => void real.connections-- }
+    },
+    failNext: (...errors) => void failures.splice(0, failures.length, ...errors),
+    clear: () => servers.clear(),
+  }
+}
+
+const addressOf = ({ real: { address, port } }: FakeReal): RealAddress => ({ address, port })
+
+const readServer = ({ server, reals }: FakeServer): ReadServer => ({ ...server, reals: reals.map(({ real }) => real) })
+
+/** As with `expire_quiescent_template`: a client does not stay with a real server of weight 0. */
+const choice = (found: FakeServer, packet: FakePacket, now: number): FakeReal | undefined => {
+  const { persistentSeconds } = found.server
+  if (persistentSeconds === undefined) return schedule(found, packet)
+  const known = found.clients.get(packet.source)
+  const stays = known !== undefined && known.until >= now && !known.real.isGone && known.real.real.weight > 0
+  const real = stays ? known.real : schedule(found, packet)
+  if (real !== undefined) found.clients.set(packet.source, { real, until: now + persistentSeconds })
+  return real
+}
+
+/** What the kernel says against it, or undefined when it is done. */
+const run = (servers: Map<string, FakeServer>, operation: Operation): string | undefined => {
+  const id = serverText(operation.server)
+  const found = servers.get(id)
+  if (operation.kind === 'add server') {
+    if (found !== undefined) return 'Service already exists'
+    if (!isScheduler(operation.server.scheduler)) return 'Scheduler or persistence engine not found'
+    servers.set(id, { server: operation.server, reals: [], turn: 0, clients: new Map() })
+    return undefined
+  }
+  if (found === undefined) return operation.kind.endsWith('server') ? 'No such service' : 'Service not defined'
+  switch (operation.kind) {
+    case 'edit server':
+      if (!isScheduler(operation.server.scheduler)) return 'Scheduler or persistence engine not found'
+      found.server = operation.server
+      return undefined
+    case 'delete server':
+      for (const real of found.reals) real.isGone = true
+      servers.delete(id)
+      return undefined
+    default:
+      return runReal(found, operation)
+  }
+}
+
+const runReal = (
+  { reals }: FakeServer,
+  operation: Extract<Operation, { kind: 'add real' | 'edit real' | 'delete real' }>,
+): string | undefined => {
+  const at = reals.findIndex(({ real }) => realText(real) === realText(operation.real))
+  const known = reals[at]
+  switch (operation.kind) {
+    case 'add real':
+      if (known !== undefined) return 'Destination already exists'
+      if (isOtherFamily(operation)) return 'Different address family is allowed only for tunneling servers'
+      reals.push({ real: operation.real, connections: 0, isGone: false })
+      return undefined
+    case 'edit real':
+      if (known === undefined) return 'No such destination'
+      known.real = operation.real
+      return undefined
+    case 'delete real':
+      if (known === undefined) return 'No such destination'
+      known.isGone = true
+      reals.splice(at, 1)
+      return undefined
+    default:
+      return operation satisfies never
+  }
+}
+
+const isScheduler = (name: string): boolean => SCHEDULERS.some((each) => each === name)
+
+const isOtherFamily = ({ server, real }: { readonly server: ServerAddress; readonly real: RealAddress }): boolean =>
+  server.address.includes(':') !== real.address.includes(':')

@@ -1,0 +1,1 @@
+export { type FakeConnection, type FakeIpvs, type FakeOutcome, type FakePacket, fakeIpvs } from './fake-ipvs.ts'
