@@ -294,15 +294,11 @@ describe('broken bytes', () => {
     expect(reply.text).not.toMatch(/\\n\s+at /)
   })
 
-  it('a URL and a header that are too long are refused', async () => {
-    // The server closes with the rest unread, so that its answer may be overtaken by the reset.
-    const refusal = (path: string, headers?: Record<string, string>) =>
-      api.send(path, { headers }).then(
-        ({ code }) => code,
-        () => 'refused',
-      )
-    expect([431, 'refused']).toContain(await refusal(`${CORE}/configmaps?labelSelector=${'y'.repeat(200_000)}`))
-    expect([431, 'refused']).toContain(await refusal(CORE, { 'x-long': 'y'.repeat(200_000) }))
+  it('a URL and a header that are too long are 431, always', async () => {
+    for (let round = 0; round < 10; round++) {
+      expect((await api.send(`${CORE}/configmaps?labelSelector=${'y'.repeat(200_000)}`)).code).toBe(431)
+      expect((await api.send(CORE, { headers: { 'x-long': 'y'.repeat(200_000) } })).code).toBe(431)
+    }
     expect((await api.send(`${CORE}/configmaps`)).code).toBe(200)
   })
 

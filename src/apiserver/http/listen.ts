@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type IncomingMessage, ServerResponse } from 'node:http'
 import {
   createSecureServer,
   type Http2ServerRequest,
@@ -11,6 +11,8 @@ import type { TLSSocket } from 'node:tls'
 import { type Clock, errorCode, errorMessage, type Logger, UserError } from '../../base/index.ts'
 import type { KeyPair } from '../certificates/index.ts'
 import type { Exchange, HttpRequest, HttpResponse } from './exchange.ts'
+import { closeLingering, isLingering } from './linger.ts'
+import { refusal } from './refuse.ts'
 
 export interface ListenOptions {
   readonly host: string
@@ -21,6 +23,13 @@ export interface ListenOptions {
   readonly clock: Clock
   readonly log: Logger
   readonly handle: (exchange: Exchange) => Promise<void>
+  /** What a client of HTTP/1.1 gets for headers, and for a whole request; for tests. */
+  readonly timeouts?: Timeouts
+}
+
+interface Timeouts {
+  readonly headersMs: number
+  readonly requestMs: number
 }
 
 export interface Listening {
@@ -29,7 +38,8 @@ export interface Listening {
   readonly stopped: Promise<void>
 }
 
-const HEADERS_TIMEOUT_MS = 15_000
+/** A body has 30 s (`body.ts`): this ends the connection of a client that goes on trickling after it was refused. */
+const TIMEOUTS: Timeouts = { headersMs: 15_000, requestMs: 60_000 }
 const IDLE_MS = 120_000
 const HANDSHAKE_TIMEOUT_MS = 10_000
 /** What clients get to end by themselves when the server stops. */
@@ -51,19 +61,24 @@ export const listenHttps = async (options: ListenOptions, signal: AbortSignal): 
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     settings: { maxConcurrentStreams: MAX_STREAMS, maxHeaderListSize: 32 * 1024 },
   })
-  limitHttp1(server)
+  limitHttp1(server, options.timeouts ?? TIMEOUTS)
   const sockets = new Set<Socket>()
-  const open = new Set<AbortController>()
+  const serving: Serving = { options, open: new Set(), current: new WeakMap() }
   server.on('connection', (socket: Socket) => {
     sockets.add(socket)
     socket.setNoDelay(true)
     socket.once('close', () => sockets.delete(socket))
   })
-  server.on('secureConnection', (socket: TLSSocket) => socket.on('error', () => {}))
+  server.on('secureConnection', (socket: TLSSocket) => {
+    socket.on('error', () => {})
+    // This is how Node's HTTP/1.1 server closes after an answer, be there input unread or not.
+    if (socket.alpnProtocol !== 'h2') socket.destroySoon = () => closeLingering(socket, clock)
+  })
+  server.on('clientError', (error: unknown, socket: Socket) => refuse(serving, error, socket))
   server.on('session', closeWhenIdle)
   server.on('tlsClientError', (error) => log.debug('apiserver: TLS handshake failed', { error: errorMessage(error) }))
   server.on('sessionError', (error) => log.debug('apiserver: HTTP/2 session failed', { error: errorMessage(error) }))
-  server.on('request', (request: AnyRequest, response: AnyResponse) => serve({ options, open }, request, response))
+  server.on('request', (request: AnyRequest, response: AnyResponse) => serve(serving, request, response))
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(portError(error, host, port)))
     server.listen({ host, port }, resolve)
@@ -71,7 +86,7 @@ export const listenHttps = async (options: ListenOptions, signal: AbortSignal): 
   const closed = new Promise<void>((resolve) => server.once('close', resolve))
   const close = (): void => {
     server.close()
-    for (const request of open) request.abort()
+    for (const request of serving.open) request.abort()
     const timer = clock.setTimer(() => sockets.forEach((socket) => void socket.destroy()), CLOSE_MS)
     server.once('close', () => timer.cancel())
   }
@@ -89,15 +104,24 @@ interface Serving {
   readonly options: ListenOptions
   /** One for each request that is being answered: aborted when the server stops. */
   readonly open: Set<AbortController>
+  /** The latest answer on each connection of HTTP/1.1. */
+  readonly current: WeakMap<Socket, Answering>
 }
 
-const serve = ({ options, open }: Serving, request: AnyRequest, response: AnyResponse): void => {
+interface Answering {
+  readonly response: ServerResponse
+  end(): void
+}
+
+const serve = ({ options, open, current }: Serving, request: AnyRequest, response: AnyResponse): void => {
   const gone = new AbortController()
   open.add(gone)
-  response.once('close', () => {
+  const end = (): void => {
     open.delete(gone)
     gone.abort()
-  })
+  }
+  response.once('close', end)
+  if (response instanceof ServerResponse) current.set(request.socket, { response, end })
   // A client that goes away is no failure of ours.
   response.on('error', () => {})
   request.on('error', () => {})
@@ -118,13 +142,33 @@ const serve = ({ options, open }: Serving, request: AnyRequest, response: AnyRes
   })
 }
 
+/** Answers what is no request of HTTP/1.1, and closes so that the answer arrives. */
+const refuse = ({ options, current }: Serving, error: unknown, socket: Socket): void => {
+  if (isLingering(socket)) return
+  const text = refusal(error)
+  const answering = current.get(socket)
+  const isUnanswered = answering !== undefined && !answering.response.writableFinished
+  // In the middle of an answer only the end of the connection can tell the client.
+  if (text === undefined || !socket.writable || (isUnanswered && answering.response.headersSent)) {
+    socket.destroy()
+    return
+  }
+  if (isUnanswered) {
+    // Whatever comes of it now must not be written after the refusal.
+    answering.response.detachSocket(socket)
+    answering.end()
+  }
+  socket.write(text)
+  closeLingering(socket, options.clock)
+}
+
 /** Time limits of the HTTP/1.1 half; the declared type of the server does not name them. */
-const limitHttp1 = (server: object): void => {
+const limitHttp1 = (server: object, { headersMs, requestMs }: Timeouts): void => {
   Object.assign(server, {
-    headersTimeout: HEADERS_TIMEOUT_MS,
-    connectionsCheckingInterval: HEADERS_TIMEOUT_MS / 3,
+    headersTimeout: headersMs,
+    connectionsCheckingInterval: headersMs / 3,
     keepAliveTimeout: IDLE_MS,
-    requestTimeout: 0,
+    requestTimeout: requestMs,
     timeout: 0,
   })
 }
