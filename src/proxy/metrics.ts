@@ -1,6 +1,9 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 
-/** kube-proxy's metrics under its names (`kubeproxy_`), as far as they make sense here, and our own (`fairway_proxy_`). Both families are one sync, so none has the label `ip_family`. */
+/**
+ * kube-proxy's metrics under its names (`kubeproxy_`), as far as they make sense here, and our own (`fairway_proxy_`). Both families are one sync,
+ * so none has the label `ip_family`; those of the flows, which have it, are in conntrack/.
+ */
 export interface ProxyMetrics {
   readonly syncDuration: Histogram
   readonly fullSyncDuration: Histogram
@@ -16,8 +19,6 @@ export interface ProxyMetrics {
   readonly syncFailures: Counter
   readonly healthz: Counter<'code'>
   readonly livez: Counter<'code'>
-  readonly conntrackSyncDuration: Histogram<'ip_family'>
-  readonly conntrackDeleted: Counter<'ip_family'>
   readonly audits: Counter<'result'>
   readonly auditDuration: Histogram
   readonly drift: Counter<'kind'>
@@ -75,17 +76,6 @@ export const createProxyMetrics = (registry: Registry, mode: string): ProxyMetri
         : definitions(registry).counter(failures, failuresHelp),
     healthz: kube.counter('proxy_healthz_total', 'Answers of /healthz', 'code'),
     livez: kube.counter('proxy_livez_total', 'Answers of /livez', 'code'),
-    conntrackSyncDuration: kube.histogram(
-      'conntrack_reconciler_sync_duration_seconds',
-      'Time of one pass over stale conntrack entries',
-      SYNC_BUCKETS,
-      'ip_family',
-    ),
-    conntrackDeleted: kube.counter(
-      'conntrack_reconciler_deleted_entries_total',
-      'Stale conntrack entries that were removed',
-      'ip_family',
-    ),
     audits: own.counter('audits_total', 'Comparisons of the world with the intent', 'result'),
     auditDuration: own.histogram('audit_duration_seconds', 'Time of one audit', SYNC_BUCKETS),
     drift: own.counter('drift_total', 'Things in the world that were not as intended', 'kind'),

@@ -1,12 +1,14 @@
-import type { Registry } from 'prom-client'
+import { Registry } from 'prom-client'
 import { type EndpointSlice, type KubeObject, type Node, nodeKind, type Service } from '../api/index.ts'
 import type { Clock, Component, Logger, Running } from '../base/index.ts'
 import type { EventRecorder, EventText } from '../client/index.ts'
 import { createProgress, type Informer, type Progress } from '../informers/index.ts'
+import type { Conntrack } from '../kernel/conntrack/index.ts'
 import type { Forwarding, NodeView } from '../model/index.ts'
-import { type Applier, createApplier, type ServiceName, statusEvent } from './apply.ts'
+import { type Applier, type ApplyDeps, createApplier, type ServiceName, statusEvent } from './apply.ts'
 import { type AuditOutcome, type Auditor, createAuditor, DEFAULT_AUDIT_INTERVAL_MS } from './audit.ts'
 import type { Backend, FrontendStatus } from './backend.ts'
+import { createFlowCleaner, createFlowMetrics } from './conntrack/index.ts'
 import { type Batch, runController } from './controller.ts'
 import { driftEvents } from './drift-events.ts'
 import { type ExplainQuery, type Explanation, explain } from './explain.ts'
@@ -26,6 +28,8 @@ export interface ProxyOptions extends NodeConfig {
   /** What of the configuration follows the machine; the rest stays as it is given here. */
   readonly machine?: MachineSource
   readonly backend: Backend
+  /** Removes stale flows for backends that are tracked by the kernel; what `openBackend` gave with the backend. */
+  readonly conntrack?: Conntrack
   readonly clock: Clock
   readonly log: Logger
   readonly recorder?: Pick<EventRecorder, 'event'>
@@ -76,6 +80,7 @@ export const createProxy = (options: ProxyOptions): Proxy => {
     node,
     backend,
     health,
+    ...flowsOf(options),
     tell: (service, event) => tell(options, service, event),
     breathe: () => new Promise((resolve) => setImmediate(resolve)),
   })
@@ -116,6 +121,11 @@ export const createProxy = (options: ProxyOptions): Proxy => {
       return { stopped } satisfies Running
     },
   }
+}
+
+const flowsOf = ({ backend, conntrack, clock, log, registry = new Registry() }: ProxyOptions): Pick<ApplyDeps, 'flows'> => {
+  if (conntrack === undefined || !backend.supports.has('TracksFlows')) return {}
+  return { flows: createFlowCleaner({ conntrack, clock, log, metrics: createFlowMetrics(registry) }) }
 }
 
 const nodeObject = ({ nodes, nodeName }: ProxyOptions): Node | undefined => nodes?.get(undefined, nodeName)

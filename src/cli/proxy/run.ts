@@ -5,13 +5,13 @@ import { createEventRecorder, type HttpClient } from '../../client/index.ts'
 import type { Exec } from '../../host/index.ts'
 import type { Libc } from '../../host/native/index.ts'
 import {
-  type Backend,
   cleanupModes,
   createProxy,
   healthEndpoint,
   type ModeDeps,
   type ModeName,
   metricsEndpoint,
+  type OpenedBackend,
   openBackend,
   type ProxySettings,
   type Proxy as ServiceProxy,
@@ -134,10 +134,11 @@ const runOnce = async (state: State, isFirst: boolean, signal: AbortSignal): Pro
   const stopListening = ranges.onChange(() => life.abort())
   try {
     const deps = await modeDeps(state)
-    const { mode, backend, reason } = await openBackend(settings.mode, deps)
+    const opened = await openBackend(settings.mode, deps)
+    const { mode, reason } = opened
     log.info('proxy mode', { mode, reason, serviceCIDRs: deps.serviceCIDRs })
     if (isFirst) await removeOtherModes(deps, mode, log)
-    const proxy = proxyOf(state, backend, mode)
+    const proxy = proxyOf(state, opened)
     state.proxy = proxy
     const ended = AbortSignal.any([signal, life.signal])
     setMaxListeners(0, ended)
@@ -172,7 +173,10 @@ const removeOtherModes = async (deps: ModeDeps, mode: ModeName, log: Logger): Pr
   if (failed.length > 0) log.info('what another mode may have left could not be looked for or removed', { failed })
 }
 
-const proxyOf = ({ options, informers, registry, recorder }: State, backend: Backend, mode: ModeName): ServiceProxy => {
+const proxyOf = (
+  { options, informers, registry, recorder }: State,
+  { mode, backend, conntrack }: OpenedBackend,
+): ServiceProxy => {
   const { settings, clock, log } = options
   const { nodePortRanges = [{ kind: servesEverywhere(mode) ? 'all' : 'primary' }], pods, bindAddress } = settings
   const { services, slices, nodes } = informers
@@ -186,6 +190,7 @@ const proxyOf = ({ options, informers, registry, recorder }: State, backend: Bac
     machine: createMachine({ nodePortRanges, pods, clock, ...(bindAddress === undefined ? {} : { bindAddress }) }),
     // A mode that binds sockets needs no help with loopback.
     backend: backend.supports.has('Substitutes') ? backend : withLoopbackNodePorts(backend, { clock }),
+    ...(conntrack === undefined ? {} : { conntrack }),
     nodeName: settings.nodeName,
     nodePortAddresses: [],
     masqueradeAll: takesIptables(mode) ? settings.masqueradeAll.iptables : settings.masqueradeAll.nftables,

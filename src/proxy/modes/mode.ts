@@ -1,6 +1,7 @@
 import type { Clock, Logger } from '../../base/index.ts'
 import type { Exec } from '../../host/index.ts'
 import type { Libc } from '../../host/native/index.ts'
+import type { Conntrack } from '../../kernel/conntrack/index.ts'
 import type { Backend } from '../backend.ts'
 import type { LocalAddresses } from '../backends/userspace/index.ts'
 
@@ -51,12 +52,14 @@ export interface OpenedBackend {
   /** The one that works, where `auto` or a substitute was asked for. */
   readonly mode: ModeName
   readonly backend: Backend
+  /** For `createProxy`, where the kernel tracks the flows of this mode and lets us look at them. */
+  readonly conntrack?: Conntrack
   /** Why this mode: `nftables: nft 1.0.6`, or what kept the better ones from working and how to mend it. */
   readonly reason: string
 }
 
 /** Usable, or why not and what to do about it, in one line without the mode's name. */
-export type ModeOffer = Omit<OpenedBackend, 'mode'> | { readonly refusal: string }
+export type ModeOffer = Pick<OpenedBackend, 'backend' | 'reason'> | { readonly refusal: string }
 
 /** What a mode left on this machine. */
 export interface Leftovers {
@@ -69,6 +72,8 @@ export interface Leftovers {
 /** One way to carry Services. */
 export interface Mode {
   readonly name: ModeName
+  /** Other modes that carry a part of their traffic by this one: it is not left over while they run. */
+  readonly partOf?: readonly ModeName[]
   /** Probes the machine; changes nothing there. */
   open(deps: ModeDeps): Promise<ModeOffer>
   leftovers(deps: ModeDeps): Promise<Leftovers>

@@ -136,12 +136,12 @@ describe('cleanupModes', () => {
     const { localAddresses } = routes('10.96.0.0/16')
     const { removed, failed } = await cleanupModes(deps(machine({ nft: failing('Operation not permitted') }), { localAddresses }))
     expect(removed).toEqual(['userspace: local route 10.96.0.0/16'])
-    expect(failed).toContain('nftables: no permission to look at the tables; run as root')
+    expect(failed).toContain('nftables: no permission to look for it; run as root')
   })
 
   it('says what it could not look for', async () => {
     const { removed, skipped, failed } = await cleanupModes(deps(machine({})))
     expect({ removed, failed }).toEqual({ removed: [], failed: [] })
-    expect(skipped).toContain('nftables: nft is not installed')
+    expect(skipped).toContain('nftables: nft is not installed; apt-get install nft')
   })
 })

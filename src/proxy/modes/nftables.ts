@@ -1,34 +1,32 @@
-import { HostError } from '../../host/index.ts'
 import type { Nft } from '../../kernel/nft/index.ts'
 import type { Mode, ModeDeps } from './mode.ts'
+import { isNotPermitted, looking } from './refusals.ts'
 
 /** Flat maps of nf_tables: the best where the kernel and the privilege are there. */
 export const nftablesMode: Mode = {
   name: 'nftables',
+  partOf: ['ebpf'],
   async open(deps) {
     const nft = await nftOf(deps)
     const refusal = await nft.probe().catch((error: unknown) => {
-      if (codeOf(error) === 'EPERM') return 'no permission to change packet rules; run as root or grant CAP_NET_ADMIN'
+      if (isNotPermitted(error)) return 'no permission to change packet rules; run as root or grant CAP_NET_ADMIN'
       throw error
     })
-    if (refusal === undefined) return { backend: await backendOf(nft, deps), reason: await reasonOf(deps) }
+    if (refusal === undefined) return { backend: await nftablesBackend(nft, deps), reason: await reasonOf(deps) }
     await nft.close()
     return { refusal }
   },
   async leftovers(deps) {
     const nft = await nftOf(deps)
     try {
-      const found: string[] = []
-      for (const family of ['ip', 'ip6'] as const) {
-        const name = deps.tableName ?? 'fairway'
-        if ((await nft.readTable({ family, name })) !== undefined) found.push(`table ${family} ${name}`)
-      }
-      return { found }
-    } catch (error) {
-      // Without the tool and without netlink nobody made tables either.
-      if (codeOf(error) === 'ENOENT') return { found: [], unknown: 'nft is not installed' }
-      if (codeOf(error) === 'EPERM') throw new Error('no permission to look at the tables; run as root')
-      throw error
+      return await looking(async () => {
+        const found: string[] = []
+        for (const family of ['ip', 'ip6'] as const) {
+          const name = deps.tableName ?? 'fairway'
+          if ((await nft.readTable({ family, name })) !== undefined) found.push(`table ${family} ${name}`)
+        }
+        return found
+      })
     } finally {
       await nft.close()
     }
@@ -36,7 +34,7 @@ export const nftablesMode: Mode = {
   async cleanup(deps) {
     const nft = await nftOf(deps)
     try {
-      await (await backendOf(nft, deps)).cleanup()
+      await (await nftablesBackend(nft, deps)).cleanup()
     } finally {
       await nft.close()
     }
@@ -48,7 +46,7 @@ const nftOf = async ({ exec, libc, namespace }: ModeDeps): Promise<Nft> => {
   return createNft(exec, { ...(libc === undefined ? {} : { libc }), ...(namespace === undefined ? {} : { namespace }) })
 }
 
-const backendOf = async (nft: Nft, { serviceCIDRs, tableName, onForeignChange }: ModeDeps) => {
+const nftablesBackend = async (nft: Nft, { serviceCIDRs, tableName, onForeignChange }: ModeDeps) => {
   const { createNftablesBackend } = await import('../backends/nftables/index.ts')
   return createNftablesBackend({
     nft,
@@ -62,13 +60,4 @@ const reasonOf = async ({ exec, libc }: ModeDeps): Promise<string> => {
   if (libc !== undefined) return 'netlink in process, the kernel takes its maps'
   const { stdout } = await exec(['nft', '--version'])
   return `nft ${/v(\d+\.\d+\.\d+)/.exec(stdout)?.[1] ?? 'of unknown version'}, the kernel takes its maps`
-}
-
-/** Errors of reading are wrapped. */
-const codeOf = (error: unknown): string | undefined => {
-  for (let each = error; each instanceof Error; each = each.cause) {
-    if (!(each instanceof HostError)) continue
-    return /not permitted|must be root/i.test(each.stderr) ? 'EPERM' : each.code
-  }
-  return undefined
 }

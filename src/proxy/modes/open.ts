@@ -1,11 +1,13 @@
 import { errorMessage, UserError } from '../../base/index.ts'
+import type { Backend } from '../backend.ts'
+import { ebpfMode } from './ebpf.ts'
 import type { Leftovers, Mode, ModeDeps, ModeName, OpenedBackend, ProxyMode } from './mode.ts'
 import { nftablesMode } from './nftables.ts'
 import { userspaceMode } from './userspace.ts'
 
-const MODES: readonly Mode[] = [nftablesMode, userspaceMode]
+const MODES: readonly Mode[] = [ebpfMode, nftablesMode, userspaceMode]
 
-/** The order of `auto`: the first that works. */
+/** The order of `auto`: the first that works. ebpf is for who asks for it: it changes what processes see of their connections. */
 const PREFERENCE: readonly ModeName[] = ['nftables', 'iptables', 'userspace']
 
 /** What takes over where a mode cannot be used, although it was named; no other mode is ever replaced. */
@@ -23,9 +25,22 @@ export const openBackend = async (mode: ProxyMode, deps: ModeDeps): Promise<Open
     if (offer === undefined) {
       if (mode !== 'auto') refusals.push(`${name}: this build does not have it yet`)
     } else if ('refusal' in offer) refusals.push(`${name}: ${offer.refusal}`)
-    else return { mode: name, backend: offer.backend, reason: [`${name}: ${offer.reason}`, ...refusals].join('; ') }
+    else {
+      const reason = [`${name}: ${offer.reason}`, ...refusals].join('; ')
+      return { mode: name, backend: offer.backend, reason, ...(await conntrackFor(offer.backend, deps)) }
+    }
   }
   throw new UserError(`--proxy-mode=${mode} cannot be used here: ${refusals.join('; ')}`)
+}
+
+/** Without it the mode works, and flows to endpoints that are gone live until they time out. */
+const conntrackFor = async ({ supports }: Backend, { exec, libc, log }: ModeDeps): Promise<Pick<OpenedBackend, 'conntrack'>> => {
+  if (!supports.has('TracksFlows')) return {}
+  const { openConntrack } = await import('../../kernel/conntrack/index.ts')
+  const opened = await openConntrack({ libc: libc ?? { missing: 'there is no native library' }, exec })
+  if ('conntrack' in opened) return { conntrack: opened.conntrack }
+  log.warn('flows to endpoints that are gone cannot be ended', { reason: opened.missing })
+  return {}
 }
 
 export interface CleanupReport {
@@ -43,7 +58,7 @@ export const cleanupModes = async (deps: ModeDeps, keep?: ModeName): Promise<Cle
   const skipped: string[] = []
   const failed: string[] = []
   for (const mode of MODES) {
-    if (mode.name === keep) continue
+    if (keep !== undefined && (mode.name === keep || mode.partOf?.includes(keep) === true)) continue
     try {
       const { found, unknown }: Leftovers = await mode.leftovers(deps)
       if (unknown !== undefined) skipped.push(`${mode.name}: ${unknown}`)

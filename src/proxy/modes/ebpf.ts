@@ -1,0 +1,60 @@
+import { aborted } from '../../base/index.ts'
+import type { Backend } from '../backend.ts'
+import type { Mode, ModeDeps } from './mode.ts'
+import { nftablesMode } from './nftables.ts'
+import { looking } from './refusals.ts'
+
+/** Programs on the cgroup for processes of the node, nftables for all else. */
+export const ebpfMode: Mode = {
+  name: 'ebpf',
+  async open(deps) {
+    const { libc, namespace, ebpf } = deps
+    const { probeEbpf } = await import('../backends/ebpf/index.ts')
+    const offer = await probeEbpf({
+      libc: libc ?? NO_LIBC,
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(ebpf?.cgroup === undefined ? {} : { cgroup: ebpf.cgroup }),
+    })
+    if ('refusal' in offer) return offer
+    const inner = await nftablesMode.open(deps)
+    if ('refusal' in inner) return { refusal: `nftables, which carries what comes from outside: ${inner.refusal}` }
+    return { backend: await ebpfBackend(deps, inner.backend), reason: `${offer.usable}; from outside ${inner.reason}` }
+  },
+  async leftovers(deps) {
+    if (deps.libc === undefined) return { found: [], unknown: NO_LIBC.missing }
+    const { ebpfLeftovers } = await import('../backends/ebpf/index.ts')
+    const options = await ebpfOptions(deps)
+    return looking(() => ebpfLeftovers(options))
+  },
+  // The tables are the other mode's, which may go on with them.
+  cleanup: async (deps) => (await ebpfBackend(deps, nothing)).cleanup(),
+}
+
+const NO_LIBC = { missing: 'there is no native library for bpf(2)' }
+
+const ebpfOptions = async ({ libc, namespace, tableName, ebpf }: ModeDeps) => {
+  if (libc === undefined) throw new Error(NO_LIBC.missing)
+  const { createBpf } = await import('../../kernel/bpf/index.ts')
+  return {
+    bpf: createBpf({ libc, ...(namespace === undefined ? {} : { namespace }) }),
+    ...(ebpf?.cgroup === undefined ? {} : { cgroup: ebpf.cgroup }),
+    ...(tableName === undefined ? {} : { instance: tableName }),
+  }
+}
+
+const ebpfBackend = async (deps: ModeDeps, inner: Backend): Promise<Backend> => {
+  const { createEbpfBackend } = await import('../backends/ebpf/index.ts')
+  return createEbpfBackend({ ...(await ebpfOptions(deps)), inner })
+}
+
+/** Carries nothing and leaves nothing. */
+const nothing: Backend = {
+  mode: 'nothing',
+  supports: new Set(),
+  start: async (signal) => ({ stopped: aborted(signal) }),
+  sync: async () => {},
+  exceptions: () => [],
+  audit: async () => [],
+  trace: () => [],
+  cleanup: async () => {},
+}
