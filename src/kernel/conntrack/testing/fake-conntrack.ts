@@ -20,26 +20,27 @@ export interface FakeConntrack extends Conntrack {
   readonly entries: readonly ConntrackEntry[]
   /** Dumps so far. */
   readonly lists: number
-  /** The next calls reject with these errors. */
-  failNext(...errors: readonly Error[]): void
+  /** The next such call rejects with this error. */
+  failNext(call: 'list' | 'remove', error: Error): void
 }
 
 /** Connection tracking without a kernel: packets make entries, entries say where packets go, a removal has the rules judge again. */
 export const fakeConntrack = (): FakeConntrack => {
   const table = new Map<string, ConntrackEntry>()
-  const failures: Error[] = []
+  const failures = new Map<'list' | 'remove', Error>()
   let rules: (packet: FakePacket) => FakeVerdict = () => ({ kind: 'accept' })
   let lastId = 0
   let lists = 0
-  const failIfTold = (): void => {
-    const failure = failures.shift()
+  const failIfTold = (call: 'list' | 'remove'): void => {
+    const failure = failures.get(call)
+    failures.delete(call)
     if (failure !== undefined) throw failure
   }
   return {
     probe: async () => undefined,
     async list(filter) {
       lists++
-      failIfTold()
+      failIfTold('list')
       const isWanted = wantedDestination(filter)
       return [...table.values()].filter(
         ({ family, protocol, original }) =>
@@ -47,7 +48,7 @@ export const fakeConntrack = (): FakeConntrack => {
       )
     },
     async remove(entries) {
-      failIfTold()
+      failIfTold('remove')
       let removed = 0
       for (const entry of entries) {
         const key = keyOf({ protocol: entry.protocol, ...entry.original })
@@ -76,7 +77,7 @@ export const fakeConntrack = (): FakeConntrack => {
     get lists() {
       return lists
     },
-    failNext: (...errors) => void failures.push(...errors),
+    failNext: (call, error) => void failures.set(call, error),
   }
 }
 

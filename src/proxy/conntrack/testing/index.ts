@@ -1,0 +1,1 @@
+export { away, CLIENTS, type FlowWorld, flowWorld, here, meaning, NODE, VIRTUAL, verdictOf } from './flow-world.ts'
