@@ -21,6 +21,7 @@ export const netlinkNft = ({ libc, namespace }: NetlinkNftOptions): Nft => {
   const shapes = createShapes()
   const writer = new NetlinkWriter(256 * 1024)
   const watches = new Set<Watch>()
+  let ownChanges = 0
   return {
     async probe() {
       const failure = await conversation.alone(async (line) => {
@@ -40,10 +41,13 @@ export const netlinkNft = ({ libc, namespace }: NetlinkNftOptions): Nft => {
         const target = { table, shapeOf: (set: string) => shapes.of(table, set), sequence: line.sequences(SEQUENCES) }
         const batch = encodeBatch(writer, commands, target)
         const objections = await (batch.bytes.length < LARGE ? line.batch(batch.bytes) : unwatched(line, watches, batch.bytes))
+        if (objections.length === 0) ownChanges++
         return failureOf(table, batch, objections)
       })
       if (failure !== undefined) throw failure
     },
+    // The kernel counts every change that was made.
+    othersChanges: () => conversation.alone(async (line) => ((await generation(line)) - ownChanges) >>> 0),
     readTable: (table) =>
       conversation.alone(async (line) => {
         const contents = await readTable(line, table)

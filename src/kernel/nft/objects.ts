@@ -88,6 +88,8 @@ export interface Nft {
    * call. Ends with `signal`. False where that cannot be noticed here: with the tool alone.
    */
   watch(tables: readonly Table[], changed: (who: string) => void, signal: AbortSignal): boolean
+  /** How many changes others made to the packet rules of the namespace, from some beginning; undefined where that cannot be told. */
+  othersChanges(): Promise<number | undefined>
   /** Gives back what it holds of the kernel, after what is in work; a later call takes it again. */
   close(): Promise<void>
 }

@@ -49,6 +49,7 @@ export const toolNft = (exec: Exec): Nft => ({
       throw new Error(`${tableText(table)} cannot be read: ${errorMessage(error)}`, { cause: error })
     }
   },
+  othersChanges: async () => undefined,
   close: async () => {},
   // `nft monitor` would be a child for ever, and tells of this process' own changes too.
   watch: () => false,

@@ -22,7 +22,9 @@ export const fakeNft = (random: () => number = Math.random): FakeNft => {
   const committed: string[] = []
   const failures: Error[] = []
   const watchers = new Set<{ readonly tables: ReadonlySet<string>; readonly changed: (who: string) => void }>()
+  let meddlings = 0
   const meddle = (act: () => void): void => {
+    meddlings++
     const concerned = [...watchers].filter((watcher) => [...watcher.tables].some((table) => tables.has(table)))
     act()
     for (const { changed } of concerned) changed('nft (process 1)')
@@ -63,6 +65,7 @@ export const fakeNft = (random: () => number = Math.random): FakeNft => {
       signal.addEventListener('abort', () => watchers.delete(watcher), { once: true })
       return true
     },
+    othersChanges: async () => meddlings,
     close: async () => {},
     evaluate: (packet) => evaluate(tables, packet, random),
     failNext: (...errors) => void failures.splice(0, failures.length, ...errors),

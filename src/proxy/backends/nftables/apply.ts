@@ -1,82 +1,163 @@
+import { errorMessage } from '../../../base/index.ts'
+import { HostError } from '../../../host/index.ts'
 import type { IPFamily } from '../../../ip/index.ts'
-import type { Command, Element, NamedSet, Nft, Table, TableContents } from '../../../kernel/nft/index.ts'
-import type { Difference } from './diff.ts'
-import { type ChainLayout, chainsOfVerdict, fixedChains, setsOf } from './layout.ts'
+import { type Command, type Element, type Nft, RefusedElements, type Table } from '../../../kernel/nft/index.ts'
+import type { Group } from './diff.ts'
+import { chainsOfVerdict } from './layout.ts'
+import { chainCommands } from './structure.ts'
 
-/** One family's table in the kernel. */
-export interface LiveTable {
-  /** The elements that are there; what is there in another shape than ours goes with the next `apply`. */
-  open(): Promise<readonly Element[]>
-  /** One transaction; the first after `open` also puts chains and rules right. */
-  apply(difference: Difference): Promise<void>
+export interface WriterOptions {
+  readonly nft: Nft
+  readonly family: IPFamily
+  readonly table: Table
+  /** Chains that are there; kept up to date. */
+  readonly chains: Set<string>
+  /** Called for a Service whose elements the kernel refuses, which is taken out then; without it any refusal fails the whole. */
+  readonly onRefused?: (key: string, error: HostError) => void
 }
 
-export const createLiveTable = (nft: Nft, table: Table, family: IPFamily): LiveTable => {
-  let chains = new Set<string>()
-  let prepare: readonly Command[] = []
+/**
+ * Brings groups into the kernel: few in one transaction, many in several, each of whole groups, so that a Service is there with all its endpoints
+ * or not yet. The kernel works on one while the next is computed.
+ */
+export interface TableWriter {
+  /** Commands that go before all groups that are not written yet. */
+  first(commands: readonly Command[]): void
+  /** Elements that several Services share: kept whatever becomes of a Service. */
+  addShared(elements: readonly Element[]): void
+  add(group: Group): Promise<void>
+  /** Removes what is left over and does commands, with or after the last groups. */
+  finish(takeRest: () => readonly Element[], commands: readonly Command[]): Promise<void>
+}
+
+/** So many elements are encoded in some ten milliseconds and take the kernel some thirty. */
+const ELEMENTS_A_TRANSACTION = 20_000
+
+export const createTableWriter = (options: WriterOptions): TableWriter => {
+  let batch = emptyBatch()
+  let size = 0
+  let inWork: Promise<void> = Promise.resolve()
+  const flush = async (): Promise<void> => {
+    const full = batch
+    batch = emptyBatch()
+    size = 0
+    await inWork
+    inWork = commit(options, full)
+    // Whoever waits for it next hears of a failure; it must not be unheard until then.
+    inWork.catch(() => {})
+  }
+  const removeAll = async (rest: readonly Element[]): Promise<void> => {
+    for (let from = 0; from < rest.length; from += ELEMENTS_A_TRANSACTION) {
+      if (from > 0) await flush()
+      batch.leftovers = rest.slice(from, from + ELEMENTS_A_TRANSACTION)
+    }
+  }
   return {
-    async open() {
-      const contents = await nft.readTable(table)
-      const isOurs = contents !== undefined && hasOurSets(contents, family)
-      chains = new Set()
-      const fixed = fixedChains(family)
-      // Rules are written again, also those of chains that still have verdicts leading to them: whoever changed them, they are right then.
-      const known = new Set(fixed.map(({ name }) => name))
-      const others = isOurs
-        ? contents.chains.filter(({ name }) => !known.has(name)).flatMap(({ name }) => chainsOfVerdict(family, `goto ${name}`))
-        : []
-      prepare = [
-        ...(contents === undefined || isOurs ? [] : [{ kind: 'delete table' as const }]),
-        { kind: 'add table' },
-        ...setsOf(family).map((set) => ({ kind: 'add set' as const, set })),
-        ...chainCommands([...fixed, ...others], chains),
-      ]
-      return isOurs ? elementsOf(contents) : []
+    first: (commands) => void batch.before.push(...commands),
+    addShared(elements) {
+      for (const element of elements) batch.shared.push(element)
+      size += elements.length
     },
-    async apply({ remove, add }) {
-      if (prepare.length === 0 && remove.length === 0 && add.length === 0) return
-      const before = new Set(chains)
-      const wanted = new Set(add.flatMap(({ value }) => (value?.startsWith('goto ') === true ? [value] : [])))
-      const commands: Command[] = [
-        ...prepare,
-        ...chainCommands(
-          [...wanted].flatMap((verdict) => chainsOfVerdict(family, verdict)),
-          chains,
-        ),
-        ...(remove.length === 0 ? [] : [{ kind: 'delete elements' as const, elements: remove }]),
-        ...(add.length === 0 ? [] : [{ kind: 'add elements' as const, elements: add }]),
-      ]
-      try {
-        await nft.commit({ table, commands })
-        prepare = []
-      } catch (error) {
-        chains = before
-        throw error
-      }
+    async add(group) {
+      if (group.remove.length === 0 && group.add.length === 0) return
+      batch.groups.push(group)
+      size += group.remove.length + group.add.length
+      if (size >= ELEMENTS_A_TRANSACTION) await flush()
+    },
+    async finish(takeRest, commands) {
+      await inWork
+      await removeAll(takeRest())
+      batch.after.push(...commands)
+      await flush()
+      await inWork
+      // Services that were refused in the last transactions left something too.
+      await removeAll(takeRest())
+      await flush()
+      await inWork
     },
   }
 }
 
-const elementsOf = ({ elements }: TableContents): readonly Element[] =>
-  [...elements].flatMap(([set, members]) =>
-    [...members].map(([key, value]) => (value === '' ? { set, key } : { set, key, value })),
-  )
+interface Batch {
+  readonly before: Command[]
+  readonly shared: Element[]
+  readonly groups: Group[]
+  leftovers: readonly Element[]
+  readonly after: Command[]
+}
 
-/** All chains before any rule, so that rules may name any of them. */
-const chainCommands = (layouts: readonly ChainLayout[], known: Set<string>): readonly Command[] => {
-  const missing = layouts.filter(({ name }) => !known.has(name) && known.add(name))
+const emptyBatch = (): Batch => ({ before: [], shared: [], groups: [], leftovers: [], after: [] })
+
+const commit = async (options: WriterOptions, batch: Batch): Promise<void> => {
+  const { nft, table, family, chains } = options
+  const { before, shared, groups, leftovers, after } = batch
+  const remove = [...leftovers, ...groups.flatMap((group) => group.remove)]
+  const add = [...shared, ...groups.flatMap((group) => group.add)]
+  const made = missingChains(family, add, chains)
+  const commands: readonly Command[] = [
+    ...before,
+    ...chainCommands(made),
+    ...(remove.length === 0 ? [] : [{ kind: 'delete elements' as const, elements: remove }]),
+    ...(add.length === 0 ? [] : [{ kind: 'add elements' as const, elements: add }]),
+    ...after,
+  ]
+  if (commands.length === 0) return
+  try {
+    await nft.commit({ table, commands })
+  } catch (error) {
+    const rest = options.onRefused && withoutRefused(options.onRefused, batch, error)
+    if (rest === undefined) throw error
+    for (const each of rest) await commit(options, each)
+    return
+  }
+  for (const { name } of made) chains.add(name)
+  for (const command of after) if (command.kind === 'delete chain') chains.delete(command.chain)
+}
+
+const missingChains = (family: IPFamily, add: readonly Element[], chains: ReadonlySet<string>) => {
+  const verdicts = new Set<string>()
+  for (const { value } of add) if (value?.startsWith('goto ') === true) verdicts.add(value)
+  const missing = [...verdicts].flatMap((verdict) => chainsOfVerdict(family, verdict)).filter(({ name }) => !chains.has(name))
+  return [...new Map(missing.map((layout) => [layout.name, layout])).values()]
+}
+
+/** What is left to do without the Services to blame, or two halves where the error does not say which; undefined where no Service is to blame. */
+const withoutRefused = (
+  onRefused: NonNullable<WriterOptions['onRefused']>,
+  batch: Batch,
+  error: unknown,
+): readonly Batch[] | undefined => {
+  if (!(error instanceof HostError)) return undefined
+  const isExact = error instanceof RefusedElements
+  if (!isExact && !TOOL_REFUSAL.test(error.stderr)) return undefined
+  const keyed = batch.groups.filter(({ key }) => key !== undefined)
+  const refused = isExact ? keyed.filter((group) => owns(group, error)) : keyed.length === 1 ? keyed : []
+  if (refused.length === 0) return isExact || keyed.length === 0 ? undefined : halvesOf(batch)
+  for (const { key } of refused) if (key !== undefined) onRefused(key, error)
+  return [{ ...batch, groups: batch.groups.map((group) => (refused.includes(group) ? removal(group) : group)) }]
+}
+
+/** What nft prints when the kernel refuses an element, or it does so itself. */
+const TOOL_REFUSAL = /Could not process rule|conflicting intervals|interval overlaps|Could not resolve/
+
+const owns = ({ add, remove }: Group, { refusals }: RefusedElements): boolean =>
+  refusals.some(({ element: { set, key } }) => [...add, ...remove].some((each) => each.set === set && each.key === key))
+
+/** A Service that is not carried has nothing in the kernel: what it had must go. Without key: nobody is to blame a second time. */
+const removal = ({ elements, remove, add }: Group): Group => {
+  const isAdded = new Set(add)
+  const kept = elements.filter((element) => !isAdded.has(element)).map(({ set, key }) => ({ set, key }))
+  return { elements: [], remove: [...remove, ...kept], add: [] }
+}
+
+/** What is shared and what comes first goes with the first half, what comes last with the second. */
+const halvesOf = ({ before, shared, groups, leftovers, after }: Batch): readonly Batch[] => {
+  const middle = Math.ceil(groups.length / 2)
   return [
-    ...missing.map(({ rules: _, ...chain }) => ({ kind: 'add chain' as const, chain })),
-    ...missing.map(({ name, rules }) => ({ kind: 'set rules' as const, chain: name, rules })),
+    { ...emptyBatch(), before, shared, groups: groups.slice(0, middle) },
+    { ...emptyBatch(), groups: groups.slice(middle), leftovers, after },
   ]
 }
 
-/** A set of another shape cannot be changed, only replaced with its table. */
-const hasOurSets = ({ sets }: TableContents, family: IPFamily): boolean => {
-  const found = new Map(sets.map((set) => [set.name, shapeOf(set)]))
-  return setsOf(family).every((set) => found.get(set.name) === shapeOf(set)) && found.size === setsOf(family).length
-}
-
-/** nft 1.0.6 leaves the flag `dynamic` out of its answer. */
-const shapeOf = ({ type, data = [], flags = [], size }: NamedSet): string =>
-  JSON.stringify([type, data, flags.filter((flag) => flag !== 'dynamic'), size])
+/** In one line. */
+export const refusalText = (error: HostError): string => errorMessage(error).replace(/\s+/g, ' ').slice(0, 300)

@@ -2,6 +2,7 @@
 export interface Numbers {
   of(name: string): number
   release(name: string): void
+  names(): Iterable<string>
 }
 
 export const createNumbers = (hash: (text: string) => number = fnv1a): Numbers => {
@@ -23,6 +24,7 @@ export const createNumbers = (hash: (text: string) => number = fnv1a): Numbers =
       byName.delete(name)
       taken.delete(number)
     },
+    names: () => byName.keys(),
   }
 }
 

@@ -1,117 +1,141 @@
 import { type CIDR, cidrContainsCIDR, formatCIDR, type IPFamily, readCIDR } from '../../../ip/index.ts'
 import type { Element } from '../../../kernel/nft/index.ts'
-import type { Forwarding, Frontend, NodeView, PortForwarding, Route, SourceClass, Target } from '../../../model/index.ts'
-import { canonical } from '../../../model/index.ts'
+import {
+  canonical,
+  type Forwarding,
+  type Frontend,
+  type NodeView,
+  type PortForwarding,
+  type Route,
+  type SourceClass,
+} from '../../../model/index.ts'
+import { ownClass } from './hairpin.ts'
 import { choiceChain, LOCAL_SLOTS, masqueradeChain } from './layout.ts'
 import { classId, type Numbers } from './numbers.ts'
+import { type PortSlots, targetText } from './slots.ts'
 
-export interface RenderContext {
-  readonly node: NodeView
-  readonly numbers: Numbers
-  /** The endpoint that is committed for a key of `endpoints`: endpoints keep their slots. */
-  readonly endpointAt: (key: string) => string | undefined
+/** A Service with the order of its endpoints: all that its elements follow from, beside the node. */
+export interface Carried {
+  readonly forwarding: Forwarding
+  /** Of each port. */
+  readonly slots: readonly PortSlots[]
 }
+
+/** What is the same for all Services. */
+export interface RenderContext {
+  readonly numbers: Numbers
+  /** Of the family, canonical. */
+  readonly nodePortAddresses: readonly string[]
+  readonly ownClass: (address: string) => SourceClass
+}
+
+export const renderContext = (family: IPFamily, node: NodeView, numbers: Numbers): RenderContext => ({
+  numbers,
+  nodePortAddresses: [...new Set(node.nodePortAddresses.map(canonical))].filter(
+    (address) => address.includes(':') === (family === 'IPv6'),
+  ),
+  ownClass: ownClass(node, family),
+})
 
 /** What a Service needs in the kernel. */
 export interface Rendered {
+  /** Its own: no other Service has one of them. */
   readonly elements: readonly Element[]
+  /** Endpoints whose packets to themselves must be masqueraded; several Services may have the same. */
+  readonly hairpins: ReadonlySet<string>
   /** The names whose numbers it uses. */
   readonly names: readonly string[]
 }
 
-/** The elements of one Service. Text is canonical: what `nft -j` says of the same element is equal. */
-export const renderForwarding = (forwarding: Forwarding, context: RenderContext): Rendered => {
+/** The elements of one Service. Text is canonical: what the kernel says of the same element is equal. */
+export const renderForwarding = ({ forwarding, slots }: Carried, context: RenderContext): Rendered => {
   const elements: Element[] = [{ set: 'cluster-ips', key: forwarding.clusterIP }]
+  const hairpins = new Set<string>()
   const names: string[] = []
-  for (const port of forwarding.ports) {
-    const places = port.frontends.flatMap((frontend) => placesOf(forwarding.family, port, frontend, context.node))
+  for (const [index, port] of forwarding.ports.entries()) {
+    const portSlots = slots[index] ?? NO_SLOTS
+    const places = placesOf(forwarding, port, context)
     if (places.length === 0) continue
-    // All places of a set have one order; it is read from the first that has the set at all.
-    const slotsOf = (set: Route['set'], targets: readonly Target[]): readonly Target[] => {
-      const first = places.find((place) => uses(place, set))
-      return first === undefined ? [] : inSlots(targets, first.key, set === 'local' ? LOCAL_SLOTS : 0, context)
-    }
-    const sets = { cluster: slotsOf('cluster', port.cluster), local: slotsOf('local', port.local) }
-    for (const place of places) elements.push(...frontendElements(place, port, sets))
-    for (const { address } of [...sets.cluster, ...sets.local]) elements.push({ set: 'hairpin', key: `${address} . ${address}` })
-    if (port.affinityTimeoutSeconds !== undefined) {
-      const name = `${forwarding.key} ${port.protocol} ${port.port} ${port.name}`
-      const affinity = affinityElements(name, places, sets, context.numbers)
-      elements.push(...affinity.elements)
-      names.push(...affinity.names)
-    }
+    for (const place of places) addFrontend(elements, place, { port, slots: portSlots })
+    addHairpins(hairpins, places, { slots: portSlots, context })
+    if (port.affinityTimeoutSeconds === undefined) continue
+    const affinity = affinityElements(affinityName(forwarding, port), places, { slots: portSlots, context })
+    elements.push(...affinity.elements)
+    names.push(...affinity.names)
   }
-  return { elements, names }
+  return { elements, hairpins, names }
 }
 
+export const NO_SLOTS: PortSlots = { cluster: [], local: [] }
+
 /** A frontend at one address. */
-interface Place {
+export interface Place {
   readonly key: string
   readonly address: string
   readonly frontend: Frontend
 }
 
-interface Slots {
-  readonly cluster: readonly Target[]
-  readonly local: readonly Target[]
-}
-
-const placesOf = (family: IPFamily, port: PortForwarding, frontend: Frontend, node: NodeView): readonly Place[] => {
-  const at = (address: string): Place => ({
-    key: `${address} . ${port.protocol.toLowerCase()} . ${frontend.port}`,
+/** Where clients reach a port. A NodePort gives way to a frontend of the same Service with the same address, as in the model. */
+export const placesOf = ({ ports }: Forwarding, port: PortForwarding, context: RenderContext): readonly Place[] => {
+  const protocol = port.protocol.toLowerCase()
+  const at = (address: string, frontend: Frontend): Place => ({
+    key: `${address} . ${protocol} . ${frontend.port}`,
     address,
     frontend,
   })
-  if (frontend.address !== undefined) return [at(frontend.address)]
-  const own = new Set(node.nodePortAddresses.map(canonical))
-  return [...own].filter((address) => address.includes(':') === (family === 'IPv6')).map(at)
+  const isTaken = (address: string, number: number): boolean =>
+    ports.some(
+      (each) =>
+        each.protocol === port.protocol && each.frontends.some((other) => other.address === address && other.port === number),
+    )
+  const places: Place[] = []
+  for (const frontend of port.frontends) {
+    if (frontend.address !== undefined) places.push(at(frontend.address, frontend))
+    else for (const address of context.nodePortAddresses) if (!isTaken(address, frontend.port)) places.push(at(address, frontend))
+  }
+  return places
 }
 
-const uses = ({ frontend }: Place, set: Route['set']): boolean => CLASSES.some((source) => frontend.routes[source].set === set)
-
+const SETS: readonly Route['set'][] = ['cluster', 'local']
 const CLASSES: readonly SourceClass[] = ['pod', 'node', 'outside']
 
-/** Endpoints that have a slot keep it; the last ones fill the holes, so that a change moves as few as it can. */
-const inSlots = (targets: readonly Target[], key: string, offset: number, context: RenderContext): readonly Target[] => {
-  const left = new Map(targets.map((target) => [targetText(target), target]))
-  const slots: (Target | undefined)[] = []
-  for (let slot = 1; slot <= targets.length; slot++) {
-    const text = context.endpointAt(slotKey(key, offset + slot))
-    const target = text === undefined ? undefined : left.get(text)
-    if (text !== undefined) left.delete(text)
-    slots.push(target)
-  }
-  const rest = [...left.values()]
-  return slots.flatMap((target) => target ?? rest.shift() ?? [])
-}
+const uses = ({ frontend: { routes } }: Place, set: Route['set']): boolean =>
+  routes.pod.set === set || routes.node.set === set || routes.outside.set === set
 
-const targetText = ({ address, port }: Target): string => `${address} . ${port}`
-const slotKey = (key: string, slot: number): string => `${key} . ${classId(slot)}`
+/** The first places that a policy's endpoints have: all places of a port have the same order of them. */
+export const firstPlace = (places: readonly Place[], set: Route['set']): Place | undefined =>
+  places.find((place) => uses(place, set))
 
-const frontendElements = (place: Place, port: PortForwarding, slots: Slots): readonly Element[] => {
+/** The key in `endpoints` of an endpoint's slot, from 0. */
+export const slotKey = (place: string, set: Route['set'], slot: number): string => `${place} . ${slotText(set, slot)}`
+
+const slotText = (set: Route['set'], slot: number): string => classId(slot + 1 + (set === 'local' ? LOCAL_SLOTS : 0))
+
+const addFrontend = (
+  elements: Element[],
+  place: Place,
+  { port, slots }: { readonly port: PortForwarding; readonly slots: PortSlots },
+): void => {
   const { key, frontend } = place
   const { routes } = frontend
   const verdict = (route: Route): string => routeVerdict(route, slots[route.set].length, port.affinityTimeoutSeconds)
   const base = verdict(routes.outside)
-  const special = (['pod', 'node'] as const).flatMap((source): Element[] => {
+  elements.push({ set: 'services', key, value: base })
+  for (const source of ['pod', 'node'] as const) {
     const value = verdict(routes[source])
-    return value === base ? [] : [{ set: `services-${source}`, key, value }]
-  })
+    if (value !== base) elements.push({ set: `services-${source}`, key, value })
+  }
   const masqueraded = CLASSES.filter((source) => routes[source].masquerade === 'always')
-  const used = (['cluster', 'local'] as const).filter((set) => uses(place, set))
-  return [
-    { set: 'services', key, value: base },
-    ...special,
-    ...(masqueraded.length === 0 ? [] : [{ set: 'masquerades', key, value: `goto ${masqueradeChain(masqueraded)}` }]),
-    ...used.flatMap((set) =>
-      slots[set].map((target, index) => ({
-        set: 'endpoints',
-        key: slotKey(key, index + 1 + (set === 'local' ? LOCAL_SLOTS : 0)),
-        value: targetText(target),
-      })),
-    ),
-    ...allowedElements(place),
-  ]
+  if (masqueraded.length > 0) elements.push({ set: 'masquerades', key, value: `goto ${masqueradeChain(masqueraded)}` })
+  for (const set of SETS) {
+    if (!uses(place, set)) continue
+    const targets = slots[set]
+    for (let slot = 0; slot < targets.length; slot++) {
+      const target = targets[slot]
+      if (target !== undefined) elements.push({ set: 'endpoints', key: slotKey(key, set, slot), value: targetText(target) })
+    }
+  }
+  addAllowed(elements, place)
 }
 
 const routeVerdict = ({ set, whenEmpty }: Route, count: number, timeoutSeconds: number | undefined): string => {
@@ -119,10 +143,11 @@ const routeVerdict = ({ set, whenEmpty }: Route, count: number, timeoutSeconds: 
   return whenEmpty === 'drop' ? 'drop' : 'goto refuse'
 }
 
-const allowedElements = ({ key, address, frontend: { allowedSources } }: Place): readonly Element[] => {
-  if (allowedSources === undefined) return []
-  const ranges = distinctRanges(allowedSources.vip ? [...allowedSources.ranges, address] : allowedSources.ranges)
-  return [{ set: 'restricted', key }, ...ranges.map((range) => ({ set: 'allowed', key: `${key} . ${range}` }))]
+const addAllowed = (elements: Element[], { key, address, frontend: { allowedSources } }: Place): void => {
+  if (allowedSources === undefined) return
+  elements.push({ set: 'restricted', key })
+  const ranges = allowedSources.vip ? [...allowedSources.ranges, address] : allowedSources.ranges
+  for (const range of distinctRanges(ranges)) elements.push({ set: 'allowed', key: `${key} . ${range}` })
 }
 
 /** The kernel refuses ranges that overlap; a single address has no prefix length, as nft prints it. */
@@ -137,25 +162,56 @@ const distinctRanges = (texts: readonly string[], family?: IPFamily): readonly s
   return [...new Set(wide.map((cidr) => formatCIDR(cidr).replace(/^(.*:.*)\/128$|^([^:]*)\/32$/, '$1$2')))].sort()
 }
 
-const affinityElements = (name: string, places: readonly Place[], slots: Slots, numbers: Numbers): Rendered => {
+interface AffinityInput {
+  readonly slots: PortSlots
+  readonly context: RenderContext
+}
+
+/**
+ * An endpoint needs one where packets that it sends itself come back to it without the masquerading that all of its class get. With a local
+ * detector that leaves the pods of this node, whatever the size of the cluster.
+ */
+const addHairpins = (hairpins: Set<string>, places: readonly Place[], { slots, context }: AffinityInput): void => {
+  for (const set of SETS) {
+    const bare = CLASSES.filter((source) =>
+      places.some(({ frontend: { routes } }) => routes[source].set === set && routes[source].masquerade === 'hairpin'),
+    )
+    if (bare.length === 0) continue
+    for (const { address } of slots[set]) {
+      if (bare.length === CLASSES.length || bare.includes(context.ownClass(address))) hairpins.add(address)
+    }
+  }
+}
+
+const affinityName = ({ key }: Forwarding, { protocol, port, name }: PortForwarding): string =>
+  `${key} ${protocol} ${port} ${name}`
+
+const affinityElements = (
+  name: string,
+  places: readonly Place[],
+  { slots, context: { numbers } }: AffinityInput,
+): { readonly elements: readonly Element[]; readonly names: readonly string[] } => {
   const port = numbers.of(name)
   const names = new Set([name])
   const elements: Element[] = places.map(({ key }) => ({ set: 'ports', key, value: String(port) }))
-  for (const set of ['cluster', 'local'] as const) {
-    for (const [index, target] of slots[set].entries()) {
+  const numbered = new Set<string>()
+  for (const set of SETS) {
+    if (firstPlace(places, set) === undefined) continue
+    for (const [slot, target] of slots[set].entries()) {
       const endpointName = `${name} ${targetText(target)}`
       names.add(endpointName)
       const number = classId(numbers.of(endpointName))
-      const slot = classId(index + 1 + (set === 'local' ? LOCAL_SLOTS : 0))
-      elements.push(
-        { set: 'choices', key: `${port} . ${slot}`, value: number },
-        { set: set === 'local' ? 'members-local' : 'members', key: `${port} . ${number}` },
-        { set: 'numbered', key: number, value: targetText(target) },
-      )
+      elements.push({ set: 'choices', key: `${port} . ${slotText(set, slot)}`, value: number })
+      elements.push({ set: set === 'local' ? 'members-local' : 'members', key: `${port} . ${number}` })
+      if (!numbered.has(number)) elements.push({ set: 'numbered', key: number, value: targetText(target) })
+      numbered.add(number)
     }
   }
   return { elements, names: [...names] }
 }
+
+/** The key of an endpoint in `hairpin`. */
+export const hairpinKey = (address: string): string => `${address} . ${address}`
 
 /** The elements that depend on the node alone. */
 export const renderNode = (family: IPFamily, node: NodeView, serviceCIDRs: readonly string[]): readonly Element[] => [
