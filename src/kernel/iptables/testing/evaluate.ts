@@ -28,6 +28,8 @@ interface Run {
   readonly tables: ReadonlyMap<TableName, FakeTable>
   readonly state: FakeState
   packet: PacketView
+  /** What is left of chance: uniform, whatever rules it was asked by before. */
+  luck: number
   translated: string | undefined
 }
 
@@ -41,6 +43,7 @@ export const evaluate = (tables: ReadonlyMap<TableName, FakeTable>, packet: Fake
     tables,
     state,
     packet: { source, destination, protocol, mark: 0, states: ['NEW'], isLocal },
+    luck: state.random(),
     translated: undefined,
   }
   const isOutput = hook === 'output'
@@ -65,7 +68,7 @@ const runBuiltIn = (run: Run, table: TableName, chain: string): End => runChain(
 /** Undefined when the end of the chain is reached. */
 const runChain = (run: Run, table: TableName, chain: string): End | undefined => {
   for (const { rule } of run.tables.get(table)?.get(chain)?.rules ?? []) {
-    if (!matches(rule, run.packet) || !isLucky(rule, run.state) || !wasSeen(rule, run)) continue
+    if (!matches(rule, run.packet) || !isLucky(rule, run) || !wasSeen(rule, run)) continue
     const step = act(run, table, rule)
     if (step === 'return') return undefined
     if (step !== 'next') return step
@@ -73,7 +76,14 @@ const runChain = (run: Run, table: TableName, chain: string): End | undefined =>
   return undefined
 }
 
-const isLucky = ({ chance }: Rule, { random }: FakeState): boolean => chance === undefined || random() < probabilityOf(chance)
+/** One draw decides all of a chain's shares, so that a test can choose among endpoints by one number. */
+const isLucky = ({ chance }: Rule, run: Run): boolean => {
+  if (chance === undefined) return true
+  const share = probabilityOf(chance)
+  const isTaken = run.luck < share
+  run.luck = isTaken ? run.luck / share : (run.luck - share) / (1 - share)
+  return isTaken
+}
 
 const wasSeen = ({ recent }: Rule, { state, packet }: Run): boolean => {
   if (recent === undefined) return true

@@ -11,8 +11,8 @@ export interface FakeIptables extends Iptables {
   readonly restored: readonly string[]
   /** The next restores fail before anything is changed, instead of failures that were told before and not met. */
   failNext(...errors: readonly Error[]): void
-  /** Fails after that many tables: what came before them stays. */
-  failAfter(tables: number): void
+  /** The next restore ends after that many tables: what they say stays. */
+  failAfter(tables: number | undefined): void
   /** As another process with `iptables-restore --noflush`. */
   run(place: Place, input: string): void
   /** As `iptables -F` and `-X` in a table, or all of them. */

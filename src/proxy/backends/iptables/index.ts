@@ -1,0 +1,2 @@
+export { createIptablesBackend, type IptablesBackendOptions } from './backend.ts'
+export { iptablesLeftovers } from './cleanup.ts'

@@ -1,0 +1,1 @@
+export { sendThrough } from './send.ts'
