@@ -21,7 +21,7 @@ export interface InterfaceAddress {
 }
 
 /** What this machine's interfaces have now; addresses that mean something only on one link are left out. */
-export const readInterfaces = (): readonly InterfaceAddress[] =>
+const readInterfaces = (): readonly InterfaceAddress[] =>
   Object.entries(networkInterfaces()).flatMap(([name, addresses = []]) =>
     addresses.flatMap(({ address, cidr }) => {
       const parsed = parseAddress(address)

@@ -11,6 +11,7 @@ import {
   type ModeDeps,
   type ModeName,
   metricsEndpoint,
+  type NodePortRange,
   type OpenedBackend,
   openBackend,
   type ProxySettings,
@@ -162,7 +163,8 @@ const modeDeps = async (state: State): Promise<ModeDeps> => {
     clock,
     log,
     onForeignChange: () => state.proxy?.auditSoon(),
-    iptables: settings.iptables,
+    // Loopback is served by sockets.
+    iptables: { ...settings.iptables, localhostNodePorts: false },
     ipvs: settings.ipvs,
   }
 }
@@ -178,7 +180,7 @@ const proxyOf = (
   { mode, backend, conntrack }: OpenedBackend,
 ): ServiceProxy => {
   const { settings, clock, log } = options
-  const { nodePortRanges = [{ kind: servesEverywhere(mode) ? 'all' : 'primary' }], pods, bindAddress } = settings
+  const { nodePortRanges = defaultRanges(mode, settings), pods, bindAddress } = settings
   const { services, slices, nodes } = informers
   // The one before has stopped; counters begin again, as after a restart.
   registry.clear()
@@ -202,8 +204,12 @@ const proxyOf = (
   })
 }
 
-/** kube-proxy's default of `--nodeport-addresses` differs by mode. */
-const servesEverywhere = (mode: ModeName): boolean => takesIptables(mode)
+/** kube-proxy's default of `--nodeport-addresses` differs by mode; on loopback we serve them with sockets, not with `route_localnet` (CVE-2020-8558). */
+const defaultRanges = (mode: ModeName, { iptables }: ProxySettings): readonly NodePortRange[] => {
+  if (!takesIptables(mode)) return [{ kind: 'primary' }]
+  const onLoopback = mode === 'iptables' && iptables.localhostNodePorts !== false
+  return [{ kind: 'all' }, ...(onLoopback ? [{ kind: 'localhost' as const }] : [])]
+}
 
 /** As kube-proxy: ipvs has its masquerading in iptables. */
 const takesIptables = (mode: ModeName): boolean => mode === 'iptables' || mode === 'ipvs'

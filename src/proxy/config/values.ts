@@ -74,7 +74,7 @@ const isStrings = (value: unknown): value is readonly string[] =>
 const UNIT_MS: Readonly<Record<string, number>> = { ns: 1e-6, us: 1e-3, µs: 1e-3, ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
 
 /** Go's durations: `1h2m3.5s`, `100ms`, `0`; undefined for anything else, and for negative ones. */
-export const parseDuration = (text: string): number | undefined => {
+const parseDuration = (text: string): number | undefined => {
   if (text === '0') return 0
   if (!/^(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+$/.test(text)) return undefined
   let ms = 0

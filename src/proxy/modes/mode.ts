@@ -38,7 +38,7 @@ export interface ModeDeps {
 export interface IptablesModeOptions {
   /** The bit of the mark for what must be masqueraded; 14 unless told, as kube-proxy. */
   readonly masqueradeBit?: number
-  /** NodePorts on loopback too, which needs `route_localnet=1`; only where asked for. */
+  /** NodePorts on loopback by rules; the caller sets `route_localnet=1`. Sockets (`withLoopbackNodePorts`) need no sysctl. */
   readonly localhostNodePorts?: boolean
 }
 
@@ -59,7 +59,7 @@ export interface OpenedBackend {
 }
 
 /** Usable, or why not and what to do about it, in one line without the mode's name. */
-export type ModeOffer = Pick<OpenedBackend, 'backend' | 'reason'> | { readonly refusal: string }
+type ModeOffer = Pick<OpenedBackend, 'backend' | 'reason'> | { readonly refusal: string }
 
 /** What a mode left on this machine. */
 export interface Leftovers {

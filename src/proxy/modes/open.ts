@@ -1,11 +1,12 @@
 import { errorMessage, UserError } from '../../base/index.ts'
 import type { Backend } from '../backend.ts'
 import { ebpfMode } from './ebpf.ts'
+import { iptablesMode } from './iptables.ts'
 import type { Leftovers, Mode, ModeDeps, ModeName, OpenedBackend, ProxyMode } from './mode.ts'
 import { nftablesMode } from './nftables.ts'
 import { userspaceMode } from './userspace.ts'
 
-const MODES: readonly Mode[] = [ebpfMode, nftablesMode, userspaceMode]
+const MODES: readonly Mode[] = [ebpfMode, nftablesMode, iptablesMode, userspaceMode]
 
 /** The order of `auto`: the first that works. ebpf is for who asks for it: it changes what processes see of their connections. */
 const PREFERENCE: readonly ModeName[] = ['nftables', 'iptables', 'userspace']

@@ -1,29 +1,14 @@
 import { aborted, type Clock, type Running, realClock } from '../../../base/index.ts'
-import { createTcpForwarder, createUdpForwarder, type TcpForwarderOptions, type UdpForwarderOptions } from '../../../l4/index.ts'
-import { type Forwarding, type NodeView, type SourceClass, sourceClassifier } from '../../../model/index.ts'
+import { createTcpForwarder, createUdpForwarder } from '../../../l4/index.ts'
+import { type Forwarding, type NodeView, sourceClassifier } from '../../../model/index.ts'
 import type { Backend, Change, FrontendStatus } from '../../backend.ts'
 import { audit } from './audit.ts'
 import { createPortState, type PortState, updatePortState } from './choose.ts'
 import { type DesiredListener, desiredListeners, listenerId } from './desired-listeners.ts'
 import { createListener, hostRange, type Listener } from './listener.ts'
-import type { LocalAddresses } from './local-addresses.ts'
+import type { UserspaceBackendOptions } from './options.ts'
 import type { CarriedService, Userspace } from './state.ts'
 import { trace } from './trace.ts'
-
-export interface UserspaceBackendOptions {
-  /** Made bindable at start where `localAddresses` is given; without root they lie in 127.0.0.0/8 and need nothing. */
-  readonly serviceCIDRs: readonly string[]
-  /** Left out when this user may not change routes. */
-  readonly localAddresses?: LocalAddresses
-  /** How long established connections may last after stop. */
-  readonly drainMs?: number
-  readonly clock?: Clock
-  readonly random?: () => number
-  readonly tcp?: Omit<TcpForwarderOptions, 'clock'>
-  readonly udp?: Omit<UdpForwarderOptions, 'clock'>
-  /** How sources are told apart; by their address and the node's when left out. */
-  readonly classify?: (source: string, reached: string) => SourceClass
-}
 
 /** Carries Services with sockets of this process: needs nothing but Node. */
 export const createUserspaceBackend = (options: UserspaceBackendOptions): Backend => {

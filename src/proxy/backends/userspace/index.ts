@@ -1,2 +1,3 @@
-export { createUserspaceBackend, type UserspaceBackendOptions } from './backend.ts'
+export { createUserspaceBackend } from './backend.ts'
 export type { LocalAddresses } from './local-addresses.ts'
+export type { UserspaceBackendOptions } from './options.ts'

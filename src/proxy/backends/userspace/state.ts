@@ -1,8 +1,8 @@
 import type { Forwarding, NodeView, SourceClass } from '../../../model/index.ts'
 import type { FrontendStatus } from '../../backend.ts'
-import type { UserspaceBackendOptions } from './backend.ts'
 import type { PortState } from './choose.ts'
 import type { Listener, ListenerContext } from './listener.ts'
+import type { UserspaceBackendOptions } from './options.ts'
 
 /** The books of the mode: what is carried, and by which sockets. */
 export interface Userspace {
