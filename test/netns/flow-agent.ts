@@ -17,11 +17,16 @@ export type FlowRequest =
   | { readonly op: 'udp'; readonly from: End; readonly to: End }
   /** One question on a connection that is made by the first one and then kept. */
   | { readonly op: 'tcp'; readonly from: End; readonly to: End }
+  /** A UDP socket that is connected, or one that only sends there; nothing is asked. */
+  | { readonly op: 'open'; readonly from: End; readonly to: End; readonly connects: boolean }
+  /** Whether such a socket still has a destination. */
+  | { readonly op: 'is connected'; readonly from: End; readonly to: End }
+  | { readonly op: 'close'; readonly from: End; readonly to: End }
   /** Forgets all clients. */
   | { readonly op: 'reset' }
 
 /** Who answered, or what came instead. */
-export type Answer = { readonly from: End } | 'refused' | 'silence'
+export type Answer = { readonly from: End } | 'refused' | 'silence' | boolean
 
 /** How long silence means that nobody is there; only tests that expect it wait so long. */
 const SILENCE_MS = 200
@@ -45,19 +50,37 @@ const serve = async (at: End): Promise<void> => {
   await Promise.all([once(udp, 'listening'), once(tcp, 'listening')])
 }
 
-const askByUdp = async (from: End, to: End): Promise<Answer> => {
-  const key = `${nameOf(from)} ${nameOf(to)}`
-  let socket = udpClients.get(key)
-  if (socket === undefined) {
-    socket = udpSocket(from.address)
-    // Several destinations are asked from one port.
-    socket.bind({ port: from.port, address: from.address, exclusive: false })
-    await once(socket, 'listening')
+const openUdp = async (from: End, to: End, connects: boolean): Promise<UdpSocket> => {
+  const socket = udpSocket(from.address)
+  socket.on('error', () => {})
+  socket.bind(from.port, from.address)
+  await once(socket, 'listening')
+  if (connects) {
     socket.connect(to.port, to.address)
     await once(socket, 'connect')
-    udpClients.set(key, socket)
+  } else socket.send('hello', to.port, to.address)
+  udpClients.set(`${nameOf(from)} ${nameOf(to)}`, socket)
+  return socket
+}
+
+/** The kernel is asked; the program may not have read yet that its socket was ended. */
+const isConnected = (from: End, to: End): boolean => {
+  try {
+    udpClients.get(`${nameOf(from)} ${nameOf(to)}`)?.remoteAddress()
+    return true
+  } catch {
+    return false
   }
-  const client = socket
+}
+
+const closeUdp = async (from: End, to: End): Promise<void> => {
+  const key = `${nameOf(from)} ${nameOf(to)}`
+  await new Promise<void>((resolve) => udpClients.get(key)?.close(() => resolve()))
+  udpClients.delete(key)
+}
+
+const askByUdp = async (from: End, to: End): Promise<Answer> => {
+  const client = udpClients.get(`${nameOf(from)} ${nameOf(to)}`) ?? (await openUdp(from, to, true))
   return answerOf((done) => {
     const onMessage = (text: Buffer): void => done({ from: endOf(text.toString()) })
     const onError = (): void => done('refused')
@@ -67,7 +90,6 @@ const askByUdp = async (from: End, to: End): Promise<Answer> => {
     return () => {
       client.off('message', onMessage)
       client.off('error', onError)
-      client.on('error', () => {})
     }
   })
 }
@@ -110,7 +132,7 @@ const reset = async (): Promise<void> => {
   tcpClients.clear()
 }
 
-const act = (request: FlowRequest): Promise<unknown> => {
+const act = async (request: FlowRequest): Promise<unknown> => {
   switch (request.op) {
     case 'serve':
       return serve(request.at)
@@ -118,6 +140,13 @@ const act = (request: FlowRequest): Promise<unknown> => {
       return askByUdp(request.from, request.to)
     case 'tcp':
       return askByTcp(request.from, request.to)
+    case 'open':
+      await openUdp(request.from, request.to, request.connects)
+      return undefined
+    case 'is connected':
+      return isConnected(request.from, request.to)
+    case 'close':
+      return closeUdp(request.from, request.to)
     case 'reset':
       return reset()
     default:

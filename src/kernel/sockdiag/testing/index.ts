@@ -1,0 +1,1 @@
+export { type FakeSockDiag, type FakeSocket, fakeSockDiag } from './fake-sock-diag.ts'
