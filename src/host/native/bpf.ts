@@ -10,8 +10,6 @@ import type { Libc, LibcFunction } from './libc.ts'
 export interface BpfCalls {
   createMap(map: BpfMapAttributes): number
   updateElements(map: number, keys: Buffer, values: Buffer, count: number): void
-  /** Fails with `ENOENT` at the first key that is not there; those before it are gone then. */
-  deleteElements(map: number, keys: Buffer, count: number): void
   updateElement(map: number, key: Buffer, value: Buffer): void
   /** No failure where the key is not there. */
   deleteElement(map: number, key: Buffer): void
@@ -101,7 +99,6 @@ const COMMAND = {
   BTF_LOAD: 18,
   MAP_LOOKUP_BATCH: 24,
   MAP_UPDATE_BATCH: 26,
-  MAP_DELETE_BATCH: 27,
 } as const
 
 type Command = keyof typeof COMMAND
@@ -173,12 +170,6 @@ const mapCalls = ({ bpf, address }: Gate) => {
       attributes.writeBigUInt64LE(address(keys), 16)
       attributes.writeBigUInt64LE(address(values), 24)
       bpf('MAP_UPDATE_BATCH', attributes)
-    },
-    deleteElements(map: number, keys: Buffer, count: number): void {
-      if (count === 0) return
-      const attributes = batch(map, count)
-      attributes.writeBigUInt64LE(address(keys), 16)
-      bpf('MAP_DELETE_BATCH', attributes)
     },
     updateElement(map: number, key: Buffer, value: Buffer): void {
       bpf('MAP_UPDATE_ELEM', element(map, key, value))

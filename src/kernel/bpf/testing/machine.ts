@@ -23,7 +23,12 @@ const MAX_STEPS = 10_000
  * set, an access out of bounds, an address that may be null, an unknown instruction, a missing `exit` all throw.
  */
 export const run = (program: Buffer, surroundings: Surroundings): bigint => {
-  const state: State = { program, surroundings, registers: new Array<Word | undefined>(11).fill(undefined), next: 0 }
+  const state: State = {
+    slots: slotsOf(program),
+    surroundings,
+    registers: new Array<Word | undefined>(11).fill(undefined),
+    next: 0,
+  }
   state.registers[1] = { memory: surroundings.context, offset: 0 }
   state.registers[10] = { memory: stackMemory(), offset: 0 }
   for (let step = 0; step < MAX_STEPS; step++) {
@@ -34,7 +39,7 @@ export const run = (program: Buffer, surroundings: Surroundings): bigint => {
 }
 
 interface State {
-  readonly program: Buffer
+  readonly slots: readonly Slot[]
   readonly surroundings: Surroundings
   readonly registers: (Word | undefined)[]
   next: number
@@ -49,17 +54,31 @@ interface Slot {
 }
 
 const slotAt = (state: State): Slot => {
-  const at = state.next * 8
-  if (at < 0 || at + 8 > state.program.length) throw new Error('bpf: the program runs out of its end')
+  const slot = state.slots[state.next]
+  if (slot === undefined) throw new Error('bpf: the program runs out of its end')
   state.next++
-  const registers = state.program.readUInt8(at + 1)
-  return {
-    opcode: state.program.readUInt8(at),
-    to: registers & 0x0f,
-    from: registers >> 4,
-    offset: state.program.readInt16LE(at + 2),
-    immediate: state.program.readInt32LE(at + 4),
-  }
+  return slot
+}
+
+/** Programs run often: each is read once. */
+const read = new WeakMap<Buffer, readonly Slot[]>()
+
+const slotsOf = (program: Buffer): readonly Slot[] => {
+  const known = read.get(program)
+  if (known !== undefined) return known
+  const slots = Array.from({ length: program.length / 8 }, (_, index): Slot => {
+    const at = index * 8
+    const registers = program.readUInt8(at + 1)
+    return {
+      opcode: program.readUInt8(at),
+      to: registers & 0x0f,
+      from: registers >> 4,
+      offset: program.readInt16LE(at + 2),
+      immediate: program.readInt32LE(at + 4),
+    }
+  })
+  read.set(program, slots)
+  return slots
 }
 
 const WIDTHS: Readonly<Record<number, number>> = { 0: 4, 8: 2, 16: 1, 24: 8 }

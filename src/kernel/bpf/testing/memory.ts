@@ -18,10 +18,11 @@ export const isPointer = (word: Word | undefined): word is Pointer => typeof wor
 /** Bytes at `pointer`; throws where one of them is out of bounds or was never written. */
 export const bytesAt = ({ memory, offset }: Pointer, length: number): Buffer => {
   const bytes = Buffer.alloc(length)
-  for (let index = 0; index < length; index++) {
-    const byte = memory.read(offset + index, 1)
-    if (isPointer(byte)) throw new Error(`bpf: an address among the bytes of ${memory.name}`)
-    bytes[index] = Number(byte)
+  const width = offset % 4 === 0 && length % 4 === 0 ? 4 : 1
+  for (let index = 0; index < length; index += width) {
+    const word = memory.read(offset + index, width)
+    if (isPointer(word)) throw new Error(`bpf: an address among the bytes of ${memory.name}`)
+    bytes.writeUIntLE(Number(word), index, width)
   }
   return bytes
 }

@@ -21,10 +21,8 @@ export interface LiveMaps {
   read(): Tables
   /** In an order in which no program finds a number or a count before what it stands for, nor after it is gone. */
   apply(difference: Difference): void
-  /** Sees to it that each hook has our program on these maps, once. Gives the hooks that had not. */
-  attach(): readonly Hook[]
-  /** For people: the cgroup. */
-  description(): string
+  /** Sees to it that each hook has our program on these maps, once. Gives what had to be mended, for people. */
+  attach(): Promise<readonly string[]>
   /** Gives up the handles; programs and maps go on. */
   close(): void
 }
@@ -49,25 +47,21 @@ export const createLiveMaps = (options: LiveOptions): LiveMaps => {
       write(use().maps, difference)
     },
     attach: () => attach(options, use()),
-    description: () => use().cgroup.description,
     close() {
       if (opened === undefined) return
       for (const map of opened.maps.values()) map.close()
-      opened.cgroup.close()
       opened = undefined
     },
   }
 }
 
 interface Opened {
-  readonly cgroup: Cgroup
   readonly maps: ReadonlyMap<MapName, BpfMap>
 }
 
 /** A map of another shape (another version, other limits) is left to its programs, which go when ours take their place. */
-const open = async ({ bpf, cgroup: folder, name, limits }: LiveOptions): Promise<Opened> => {
-  const cgroup = await bpf.openCgroup(folder)
-  const found = adoptable(bpf, cgroup, name)
+const open = async ({ bpf, cgroup, name, limits }: LiveOptions): Promise<Opened> => {
+  const found = await withCgroup(bpf, cgroup, (each) => adoptable(bpf, each, name))
   const specs = mapSpecs(limits)
   const maps = new Map<MapName, BpfMap>()
   try {
@@ -79,12 +73,11 @@ const open = async ({ bpf, cgroup: folder, name, limits }: LiveOptions): Promise
     }
   } catch (error) {
     for (const map of maps.values()) map.close()
-    cgroup.close()
     throw error
   } finally {
     for (const map of found.values()) map.close()
   }
-  return { cgroup, maps }
+  return { maps }
 }
 
 /** The maps of programs that a former process attached, by their names; open. */
@@ -130,71 +123,87 @@ const write = (maps: ReadonlyMap<MapName, BpfMap>, { set, remove }: Difference):
   const forget = (map: FilledMap): void => {
     if (remove[map].length > 0) maps.get(map)?.delete(remove[map])
   }
-  for (const map of ['slots', 'members', 'ports', 'frontends'] as const) update(map)
-  for (const map of ['frontends', 'ports', 'slots', 'members'] as const) forget(map)
+  const updateAll = (): void => {
+    for (const map of ['slots', 'members', 'ports', 'frontends'] as const) update(map)
+  }
+  const forgetAll = (): void => {
+    for (const map of ['frontends', 'ports', 'slots', 'members'] as const) forget(map)
+  }
+  try {
+    updateAll()
+    forgetAll()
+  } catch (error) {
+    if (errorCode(error) !== 'E2BIG') throw error
+    // There is room for what is wanted, but not for what goes beside it. What programs miss for a moment they leave to the inner backend.
+    forgetAll()
+    updateAll()
+  }
 }
 
-const attach = ({ bpf, name }: LiveOptions, { cgroup, maps }: Opened): readonly Hook[] => {
-  const byName = new Map<string, BpfMap>(maps)
-  return servicePrograms({ name, nodeCookie: bpf.networkCookie() }).flatMap((program) => {
-    const { hook } = program
-    const loaded = bpf.load(program, byName)
-    const found = ours(bpf, cgroup, { hook, name })
-    try {
-      const isSame = (each: LoadedProgram): boolean => each.tag === loaded.tag && sameIds(each.mapIds, loaded.mapIds)
-      const kept = found.find(isSame)
-      const [replaced] = found
-      if (kept === undefined) cgroup.attach(hook, loaded, replaced)
-      const left = found.filter((each) => (kept === undefined ? each !== replaced : each !== kept))
-      for (const each of left) cgroup.detach(hook, each)
-      return kept === undefined || left.length > 0 ? [hook] : []
-    } finally {
-      for (const each of [loaded, ...found]) each.close()
-    }
-  })
-}
+const attach = ({ bpf, cgroup: folder, name }: LiveOptions, { maps }: Opened): Promise<readonly string[]> =>
+  withCgroup(bpf, folder, (cgroup) =>
+    servicePrograms({ name, nodeCookie: bpf.networkCookie() }).flatMap((program) => {
+      const { hook } = program
+      const loaded = bpf.load(program, new Map<string, BpfMap>(maps))
+      const found = ours(bpf, cgroup, { hook, name })
+      try {
+        const kept = found.find((each) => each.tag === loaded.tag && sameIds(each.mapIds, loaded.mapIds))
+        const [replaced] = found
+        if (kept === undefined) cgroup.attach(hook, loaded, replaced)
+        const left = found.filter((each) => (kept === undefined ? each !== replaced : each !== kept))
+        for (const each of left) cgroup.detach(hook, each)
+        return kept === undefined || left.length > 0 ? [`program ${name} at ${hook} of ${cgroup.description}`] : []
+      } finally {
+        for (const each of [loaded, ...found]) each.close()
+      }
+    }),
+  )
 
 const sameIds = (a: readonly number[], b: readonly number[]): boolean => {
   const ids = new Set(a)
   return a.length === b.length && b.every((id) => ids.has(id))
 }
 
-/** Hooks of this cgroup that have programs of this instance. */
-export const attachedHooks = async ({ bpf, cgroup: folder, name }: Omit<LiveOptions, 'limits'>): Promise<readonly Hook[]> =>
-  withCgroup(bpf, folder, (cgroup) =>
-    HOOKS.filter((hook) => {
-      const programs = ours(bpf, cgroup, { hook, name })
-      for (const program of programs) program.close()
-      return programs.length > 0
-    }),
+/** What is attached of this instance, for people, whoever attached it. */
+export const attachedPrograms = ({ bpf, cgroup: folder, name }: Omit<LiveOptions, 'limits'>): Promise<readonly string[]> =>
+  ifThere(() =>
+    withCgroup(bpf, folder, (cgroup) =>
+      HOOKS.flatMap((hook) => {
+        const programs = ours(bpf, cgroup, { hook, name })
+        for (const program of programs) program.close()
+        return programs.map(() => `program ${name} at ${hook} of ${cgroup.description}`)
+      }),
+    ),
   )
 
 /** Takes the programs of this instance off the cgroup, whoever attached them; their maps go with the last one. */
 export const detachAll = async ({ bpf, cgroup: folder, name }: Omit<LiveOptions, 'limits'>): Promise<void> => {
-  await withCgroup(bpf, folder, (cgroup) =>
-    HOOKS.toReversed().filter((hook) => {
-      for (const program of ours(bpf, cgroup, { hook, name })) {
-        cgroup.detach(hook, program)
-        program.close()
+  await ifThere(() =>
+    withCgroup(bpf, folder, (cgroup) => {
+      for (const hook of HOOKS.toReversed()) {
+        for (const program of ours(bpf, cgroup, { hook, name })) {
+          cgroup.detach(hook, program)
+          program.close()
+        }
       }
-      return false
+      return []
     }),
   )
 }
 
 /** A cgroup that is gone has taken its programs with it. */
-const withCgroup = async (
-  bpf: Bpf,
-  folder: string | undefined,
-  work: (cgroup: Cgroup) => readonly Hook[],
-): Promise<readonly Hook[]> => {
-  let cgroup: Cgroup
+const ifThere = async (work: () => Promise<readonly string[]>): Promise<readonly string[]> => {
   try {
-    cgroup = await bpf.openCgroup(folder)
+    return await work()
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return []
     throw error
   }
+}
+
+/** Open for a moment only: it would keep its mount busy. */
+const withCgroup = async <T>(bpf: Bpf, folder: string | undefined, work: (cgroup: Cgroup) => T): Promise<T> => {
+  const cgroup = await bpf.openCgroup(folder)
   try {
     return work(cgroup)
   } finally {

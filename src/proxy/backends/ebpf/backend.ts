@@ -1,7 +1,7 @@
 import { UserError } from '../../../base/index.ts'
 import type { Bpf } from '../../../kernel/bpf/index.ts'
 import type { Backend, FrontendStatus } from '../../backend.ts'
-import { attachedHooks, detachAll } from './apply.ts'
+import { attachedPrograms, detachAll } from './apply.ts'
 import { DEFAULT_LIMITS, type Limits } from './layout.ts'
 import { probeBpf } from './probe.ts'
 import { programName } from './programs/index.ts'
@@ -77,12 +77,10 @@ const both = async <T>(first: () => Promise<T>, second: () => Promise<T>): Promi
   })
 }
 
-/** What an instance left on the cgroup, as `bpftool cgroup show` names it: for the mode's leftovers. */
-export const ebpfLeftovers = async (
-  options: Pick<EbpfBackendOptions, 'bpf' | 'cgroup' | 'instance'>,
-): Promise<readonly string[]> => {
-  const { bpf, cgroup, instance = 'fairway' } = options
-  const name = programName(instance)
-  const hooks = await attachedHooks({ bpf, cgroup, name })
-  return hooks.map((hook) => `program ${name} at ${hook} of ${cgroup ?? 'the cgroup root'}`)
-}
+/** What an instance left on the cgroup, for people: `program fairway at connect4 of cgroup v2 at /sys/fs/cgroup`. */
+export const ebpfLeftovers = ({
+  bpf,
+  cgroup,
+  instance = 'fairway',
+}: Pick<EbpfBackendOptions, 'bpf' | 'cgroup' | 'instance'>): Promise<readonly string[]> =>
+  attachedPrograms({ bpf, cgroup, name: programName(instance) })

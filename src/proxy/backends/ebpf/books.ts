@@ -8,6 +8,7 @@ import {
   MEMBER,
   memberKey,
   memberValue,
+  NO_PORT,
   portKey,
   portValue,
   readFrontendValue,
@@ -248,10 +249,9 @@ const tablesOf = (state: State, ports: Iterable<PlacedPort>, frontendKeys: Itera
     if (holder !== undefined) tables.frontends.set(key, frontendValue({ id: holder.port.id, flags: holder.flags }))
   }
   for (const { rendered, id, cluster, local } of ports) {
-    tables.ports.set(
-      portKey(id),
-      portValue({ cluster: cluster.length, local: local.length, affinitySeconds: rendered.affinitySeconds }),
-    )
+    const value = portValue({ cluster: cluster.length, local: local.length, affinitySeconds: rendered.affinitySeconds })
+    // What an array says of every number anyway is no element of ours.
+    if (value !== NO_PORT) tables.ports.set(portKey(id), value)
     for (const [slot, target] of cluster.entries()) tables.slots.set(slotKey(id, slot), slotValue(target))
     for (const [slot, target] of local.entries()) tables.slots.set(slotKey(id, LOCAL_SLOTS + slot), slotValue(target))
     if (!rendered.hasMembers) continue

@@ -57,7 +57,7 @@ export const createSockets = (options: SocketsOptions): Sockets => {
         if (!books.hasUdpEndpoint(target)) toFree.set(`${target.address} ${target.port}`, target)
       }
       live.apply(world === undefined ? difference(before, after) : difference(world, books.all()))
-      if (world !== undefined) live.attach()
+      if (world !== undefined) await live.attach()
       books.settle()
       isSure = true
     },
@@ -77,11 +77,8 @@ export const createSockets = (options: SocketsOptions): Sockets => {
       const wanted = books.all()
       const drift = driftOf(world, wanted, books)
       live.apply(difference(world, wanted))
-      const hooks = live.attach()
-      return [
-        ...drift,
-        ...hooks.map((hook): Drift => ({ kind: 'missing', what: `program ${hook} of ${options.name} on ${live.description()}` })),
-      ]
+      const mended = await live.attach()
+      return [...drift, ...mended.map((what): Drift => ({ kind: 'missing', what }))]
     },
     trace: (packet) => traceLines(packet, { books, name: options.name }),
     close: () => live.close(),
