@@ -6,6 +6,10 @@ import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { loadLibc } from '../../src/host/native/index.ts'
+import { createBpf } from '../../src/kernel/bpf/index.ts'
+import { openTestCgroup, type TestCgroup } from '../../src/kernel/bpf/testing/test-cgroup.ts'
+import { ebpfLeftovers } from '../../src/proxy/backends/ebpf/index.ts'
 import { command, type Instance, isRoot, newDataDir, type Output, startInstance } from '../support/instance.ts'
 
 const FAIRWAY = fileURLToPath(new URL('../../bin/fairway.js', import.meta.url))
@@ -332,6 +336,7 @@ describe.skipIf(!isRoot)('fairway proxy in a network namespace of its own', () =
   let instance: Instance
   let folder: string
   let clusterIP: string
+  let cgroup: TestCgroup
   let args: readonly string[]
 
   const ip = async (...rest: readonly string[]): Promise<void> => {
@@ -344,9 +349,27 @@ describe.skipIf(!isRoot)('fairway proxy in a network namespace of its own', () =
     expect(await instance.fairway('apply', '-f', file)).toMatchObject({ code: 0 })
   }
   const reached = async (address = clusterIP, port = 8080): Promise<string> =>
-    (await curl(`http://${address}:${port}/`, inside)).text
+    (
+      await curl(`http://${address}:${port}/`, [
+        'sh',
+        '-c',
+        `echo $$ > ${cgroup.folder}/cgroup.procs; exec "$@"`,
+        'sh',
+        ...inside,
+      ])
+    ).text
+  /** Ours: `iptables` makes some for itself that stay. */
   const tables = async (): Promise<readonly string[]> =>
-    (await command('ip', [...inside.slice(1), 'nft', 'list', 'tables'])).stdout.split('\n').filter(Boolean).sort()
+    (await command('ip', [...inside.slice(1), 'nft', 'list', 'tables'])).stdout
+      .split('\n')
+      .filter((table) => table.endsWith(' fairway'))
+      .sort()
+  /** Programs of ours on the cgroup, as `--cleanup` would name them. */
+  const programs = async (): Promise<number> => {
+    const libc = await loadLibc()
+    if ('missing' in libc) throw new Error(libc.missing)
+    return (await ebpfLeftovers({ bpf: createBpf({ libc }), cgroup: cgroup.folder })).length
+  }
   const start = (mode: string): RunningProxy => startProxy([...args, '--proxy-mode', mode], inside)
 
   beforeAll(async () => {
@@ -354,6 +377,8 @@ describe.skipIf(!isRoot)('fairway proxy in a network namespace of its own', () =
     undo.push(() => instance.stop())
     folder = await newDataDir(false)
     undo.push(() => rm(folder, { recursive: true, force: true }))
+    cgroup = await openTestCgroup()
+    undo.push(() => cgroup.close())
     await ip('netns', 'add', NAMESPACE)
     undo.push(() => ip('netns', 'del', NAMESPACE))
     await ip('-n', NAMESPACE, 'link', 'set', 'lo', 'up')
@@ -367,7 +392,7 @@ describe.skipIf(!isRoot)('fairway proxy in a network namespace of its own', () =
     clusterIP = (await instance.fairway('get', 'svc', 'web', '-o', 'json')).stdout.match(/"clusterIP": "([^"]+)"/)?.[1] ?? ''
     args = [
       ...['--kubeconfig', instance.status.kubeconfig, '--hostname-override', 'n1', '--nodeport-addresses', `${NODE}/32`],
-      ...['--cluster-cidr', '10.245.61.0/24'],
+      ...['--cluster-cidr', '10.245.61.0/24', '--ebpf-cgroup', cgroup.folder],
     ]
   })
   afterAll(undoAll)
@@ -424,6 +449,25 @@ describe.skipIf(!isRoot)('fairway proxy in a network namespace of its own', () =
     expect(await proxy.stop()).toBe(0)
   })
 
+  it('goes from one mode to the next, and leaves nothing of the one before', async () => {
+    const chains = async (): Promise<boolean> => /KUBE-/.test((await command('ip', [...inside.slice(1), 'iptables-save'])).stdout)
+    const traces: Record<string, unknown> = {}
+    for (const mode of ['iptables', 'ebpf', 'iptables', 'nftables']) {
+      const proxy = start(mode)
+      expect(await proxy.ready()).toContain(`mode ${mode} (${mode}: `)
+      expect(await reached(), mode).toBe(PODS[1])
+      expect(await reached(NODE, NODE_PORT), mode).toBe(PODS[1])
+      expect(await proxy.stop()).toBe(0)
+      expect(await reached(), `${mode}, stopped`).toBe(PODS[1])
+      traces[mode] = { chains: await chains(), tables: (await tables()).length, programs: await programs() }
+    }
+    expect(traces).toEqual({
+      iptables: { chains: true, tables: 0, programs: 0 },
+      ebpf: { chains: false, tables: 2, programs: 8 },
+      nftables: { chains: false, tables: 2, programs: 0 },
+    })
+  })
+
   it('removes at the start what the mode before left', async () => {
     const proxy = start('userspace')
     await proxy.ready()
@@ -437,12 +481,12 @@ describe.skipIf(!isRoot)('fairway proxy in a network namespace of its own', () =
     const proxy = start('nftables')
     await proxy.ready()
     await proxy.stop('SIGKILL')
-    const first = await runProxy(['--cleanup'], inside)
+    const first = await runProxy(['--cleanup', '--ebpf-cgroup', cgroup.folder], inside)
     expect({ code: first.code, stdout: first.stdout }).toEqual({
       code: 0,
       stdout: 'removed nftables: table ip fairway\nremoved nftables: table ip6 fairway\n',
     })
     expect(await tables()).toEqual([])
-    expect((await runProxy(['--cleanup'], inside)).stdout).toBe('nothing left to remove\n')
+    expect((await runProxy(['--cleanup', '--ebpf-cgroup', cgroup.folder], inside)).stdout).toBe('nothing left to remove\n')
   })
 })

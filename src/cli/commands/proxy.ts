@@ -29,6 +29,7 @@ export const proxy = async (given: GivenFlags): Promise<void> => {
     return removeAll({
       ...common,
       serviceCIDRs: settings.serviceCIDRs ?? [],
+      ...(settings.ebpfCgroup === undefined ? {} : { ebpf: { cgroup: settings.ebpfCgroup } }),
       ...(localAddresses === undefined ? {} : { localAddresses }),
     })
   }

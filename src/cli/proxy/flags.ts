@@ -54,6 +54,7 @@ export const PROXY_FLAGS: readonly ProxyFlag[] = [
   flag('--ipvs-scheduler <name>', 'ipvs.scheduler', 'how ipvs chooses (default: rr)'),
   flag('--ipvs-strict-arp [bool]', 'ipvs.strictARP', 'do not answer ARP for addresses of Services'),
   flag('--ipvs-exclude-cidrs <cidrs>', 'ipvs.excludeCIDRs', 'ranges that ipvs leaves alone'),
+  flag('--ebpf-cgroup <folder>', 'ebpfCgroup', 'the cgroup whose processes ebpf mode serves (default: all of them)'),
   flag(
     '--healthz-bind-address <address>',
     'healthzBindAddress',

@@ -166,6 +166,7 @@ const modeDeps = async (state: State): Promise<ModeDeps> => {
     // Loopback is served by sockets.
     iptables: { ...settings.iptables, localhostNodePorts: false },
     ipvs: settings.ipvs,
+    ...(settings.ebpfCgroup === undefined ? {} : { ebpf: { cgroup: settings.ebpfCgroup } }),
   }
 }
 

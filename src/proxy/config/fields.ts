@@ -82,4 +82,5 @@ export const FLAG_FIELDS: Readonly<Record<string, Field>> = {
   serviceCIDR: used('strings'),
   auditInterval: used('duration'),
   logLevel: used('string'),
+  ebpfCgroup: used('string'),
 }

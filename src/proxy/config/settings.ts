@@ -23,6 +23,8 @@ export interface ProxySettings {
   readonly masqueradeAll: { readonly nftables: boolean; readonly iptables: boolean }
   readonly iptables: IptablesModeOptions
   readonly ipvs: IpvsModeOptions
+  /** The cgroup whose processes ebpf mode serves; all when left out. */
+  readonly ebpfCgroup?: string
   readonly conntrack: ConntrackSettings
   /** Those of the API when left out. */
   readonly serviceCIDRs?: readonly string[]
@@ -81,6 +83,7 @@ export const resolveSettings = (layers: readonly Values[], hostname: string): Re
       ...optional('scheduler', look.text('ipvs.scheduler')),
       ...optional('strictARP', look.flag('ipvs.strictARP')),
     },
+    ...optional('ebpfCgroup', look.text('ebpfCgroup')),
     conntrack: conntrackSettings(look),
     ...optional('serviceCIDRs', look.list('serviceCIDR', checkCIDRs)),
     ...optional('auditIntervalMs', look.number('auditInterval')),
