@@ -234,7 +234,11 @@ const send = async (state: State, change: Change): Promise<void> => {
 export const statusEvent = (status: FrontendStatus): EventText | undefined => {
   switch (status.state) {
     case 'failed':
-      return { type: 'Warning', reason: 'FailedToListen', message: status.message }
+      return {
+        type: 'Warning',
+        reason: BIND_ERRORS.has(status.code) ? 'FailedToListen' : 'FailedToProgram',
+        message: status.message,
+      }
     case 'substituted':
       return { type: 'Warning', reason: 'SubstitutePort', message: status.message }
     case 'serving':
@@ -244,3 +248,6 @@ export const statusEvent = (status: FrontendStatus): EventText | undefined => {
       return status satisfies never
   }
 }
+
+/** What bind(2) says of an address or of this process; all else is what a kernel refused of its rules. */
+const BIND_ERRORS = new Set(['EADDRINUSE', 'EADDRNOTAVAIL', 'EACCES', 'EMFILE', 'ENFILE'])

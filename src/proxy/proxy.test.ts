@@ -6,6 +6,7 @@ import { type PausedClock, pausedClock } from '../base/testing/paused-clock.ts'
 import { fakeInformer } from '../informers/testing/index.ts'
 import { serviceForwarding, sliceIndexes } from '../model/index.ts'
 import { endpoint, node, port, service, slice, vips } from '../model/testing/index.ts'
+import { statusEvent } from './apply.ts'
 import { createProxy, explain, type FrontendStatus, type ProxyOptions } from './index.ts'
 import { fakeBackend } from './testing/index.ts'
 
@@ -260,6 +261,27 @@ describe('proxy', () => {
     expect(text).toContain('kubeproxy_sync_partial_proxy_rules_duration_seconds_count 1')
     expect(text).toContain('kubeproxy_network_programming_duration_seconds_sum 2')
     expect(text).toContain('kubeproxy_sync_proxy_rules_no_local_endpoints_total{traffic_policy="internal"} 1')
+  })
+})
+
+describe('the Event of a frontend', () => {
+  const ref = {
+    key: 'k',
+    namespace: 'default',
+    name: 'web',
+    kind: 'ClusterIP',
+    protocol: 'TCP',
+    address: '10.96.0.10',
+    port: 80,
+  } as const
+  it.each([
+    [{ ...ref, state: 'failed', code: 'EADDRINUSE', message: 'm' }, 'FailedToListen'],
+    [{ ...ref, state: 'failed', code: 'E2BIG', message: 'm' }, 'FailedToProgram'],
+    [{ ...ref, state: 'substituted', substitute: 10_080, message: 'm' }, 'SubstitutePort'],
+    [{ ...ref, state: 'serving' }, undefined],
+    [{ ...ref, state: 'gone' }, undefined],
+  ] as const)('%o: %s', (status, reason) => {
+    expect(statusEvent(status)?.reason).toBe(reason)
   })
 })
 
