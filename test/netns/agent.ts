@@ -7,8 +7,10 @@ import { promisify } from 'node:util'
 import type { Packet, Target } from '../../src/model/index.ts'
 import { type Change, createUserspaceBackend } from '../../src/proxy/index.ts'
 import { loopbackWorld } from '../../src/proxy/testing/index.ts'
+import { createFlows, type FlowRequest } from './flows.ts'
 
 export type Request =
+  | FlowRequest
   | { readonly op: 'pod'; readonly target: Target }
   | { readonly op: 'send'; readonly packet: Packet }
   | { readonly op: 'start'; readonly serviceCIDRs: readonly string[] }
@@ -29,6 +31,7 @@ const localAddresses = {
   release: (cidr: string) => ip(...args('del', cidr)).catch(() => {}),
 }
 const world = loopbackWorld()
+const flows = createFlows()
 let backend = createUserspaceBackend({ serviceCIDRs: [], localAddresses })
 let stop = new AbortController()
 let stopped: Promise<void> = Promise.resolve()
@@ -50,7 +53,7 @@ const act = async (request: Request): Promise<unknown> => {
       stop.abort()
       return stopped
     default:
-      return request satisfies never
+      return flows.act(request)
   }
 }
 
