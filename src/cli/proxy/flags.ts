@@ -53,7 +53,6 @@ export const PROXY_FLAGS: readonly ProxyFlag[] = [
   flag('--iptables-localhost-nodeports [bool]', 'iptables.localhostNodePorts', 'NodePorts on loopback too'),
   flag('--ipvs-scheduler <name>', 'ipvs.scheduler', 'how ipvs chooses (default: rr)'),
   flag('--ipvs-strict-arp [bool]', 'ipvs.strictARP', 'do not answer ARP for addresses of Services'),
-  flag('--ipvs-exclude-cidrs <cidrs>', 'ipvs.excludeCIDRs', 'ranges that ipvs leaves alone'),
   flag('--ebpf-cgroup <folder>', 'ebpfCgroup', 'the cgroup whose processes ebpf mode serves (default: all of them)'),
   flag(
     '--healthz-bind-address <address>',
@@ -96,6 +95,7 @@ export const PROXY_FLAGS: readonly ProxyFlag[] = [
   hidden('--feature-gates <gates>', 'featureGates'),
   hidden('--iptables-min-sync-period <duration>', 'iptables.minSyncPeriod'),
   hidden('--iptables-sync-period <duration>', 'iptables.syncPeriod'),
+  hidden('--ipvs-exclude-cidrs <cidrs>', 'ipvs.excludeCIDRs'),
   hidden('--ipvs-min-sync-period <duration>', 'ipvs.minSyncPeriod'),
   hidden('--ipvs-sync-period <duration>', 'ipvs.syncPeriod'),
   hidden('--ipvs-tcp-timeout <duration>', 'ipvs.tcpTimeout'),

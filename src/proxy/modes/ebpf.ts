@@ -1,5 +1,6 @@
 import { aborted } from '../../base/index.ts'
 import type { Backend } from '../backend.ts'
+import type { EbpfBackendOptions } from '../backends/ebpf/index.ts'
 import type { Mode, ModeDeps } from './mode.ts'
 import { nftablesMode } from './nftables.ts'
 import { looking } from './refusals.ts'
@@ -27,7 +28,10 @@ export const ebpfMode: Mode = {
     return looking(() => ebpfLeftovers(options))
   },
   // The tables are the other mode's, which may go on with them.
-  cleanup: async (deps) => (await ebpfBackend(deps, nothing)).cleanup(),
+  async cleanup(deps) {
+    const { createEbpfBackend } = await import('../backends/ebpf/index.ts')
+    await createEbpfBackend({ ...(await ebpfOptions(deps)), inner: nothing }).cleanup()
+  },
 }
 
 const NO_LIBC = { missing: 'there is no native library for bpf(2)' }
@@ -44,7 +48,23 @@ const ebpfOptions = async ({ libc, namespace, tableName, ebpf }: ModeDeps) => {
 
 const ebpfBackend = async (deps: ModeDeps, inner: Backend): Promise<Backend> => {
   const { createEbpfBackend } = await import('../backends/ebpf/index.ts')
-  return createEbpfBackend({ ...(await ebpfOptions(deps)), inner })
+  return createEbpfBackend({ ...(await ebpfOptions(deps)), inner, ...(await freeSockets(deps)) })
+}
+
+/** Without it programs with a connected UDP socket keep an endpoint that is gone. */
+const freeSockets = async ({ libc, exec, log }: ModeDeps): Promise<Pick<EbpfBackendOptions, 'freeSockets'>> => {
+  const { createSocketFreer, networkNamespaces, openSockDiag } = await import('../../kernel/sockdiag/index.ts')
+  const opened = await openSockDiag({ libc: libc ?? NO_LIBC, exec })
+  if ('missing' in opened) {
+    log.warn('connected UDP sockets stay with endpoints that are gone', { reason: opened.missing })
+    return {}
+  }
+  const free = createSocketFreer({ sockDiag: opened.sockDiag, namespaces: networkNamespaces })
+  return {
+    freeSockets: async (endpoint) => {
+      await free(endpoint)
+    },
+  }
 }
 
 /** Carries nothing and leaves nothing. */

@@ -2,11 +2,18 @@ import { errorMessage, UserError } from '../../base/index.ts'
 import type { Backend } from '../backend.ts'
 import { ebpfMode } from './ebpf.ts'
 import { iptablesMode } from './iptables.ts'
+import { ipvsMode } from './ipvs.ts'
 import type { Leftovers, Mode, ModeDeps, ModeName, OpenedBackend, ProxyMode } from './mode.ts'
 import { nftablesMode } from './nftables.ts'
 import { userspaceMode } from './userspace.ts'
 
-const MODES: readonly Mode[] = [ebpfMode, nftablesMode, iptablesMode, userspaceMode]
+const MODES: Readonly<Record<ModeName, Mode>> = {
+  ebpf: ebpfMode,
+  nftables: nftablesMode,
+  iptables: iptablesMode,
+  ipvs: ipvsMode,
+  userspace: userspaceMode,
+}
 
 /** The order of `auto`: the first that works. ebpf is for who asks for it: it changes what processes see of their connections. */
 const PREFERENCE: readonly ModeName[] = ['nftables', 'iptables', 'userspace']
@@ -22,10 +29,8 @@ export const openBackend = async (mode: ProxyMode, deps: ModeDeps): Promise<Open
   const wanted = mode === 'auto' ? PREFERENCE : [mode, ...(SUBSTITUTES[mode] === undefined ? [] : [SUBSTITUTES[mode]])]
   const refusals: string[] = []
   for (const name of wanted) {
-    const offer = await modeOf(name)?.open(deps)
-    if (offer === undefined) {
-      if (mode !== 'auto') refusals.push(`${name}: this build does not have it yet`)
-    } else if ('refusal' in offer) refusals.push(`${name}: ${offer.refusal}`)
+    const offer = await MODES[name].open(deps)
+    if ('refusal' in offer) refusals.push(`${name}: ${offer.refusal}`)
     else {
       const reason = [`${name}: ${offer.reason}`, ...refusals].join('; ')
       return { mode: name, backend: offer.backend, reason, ...(await conntrackFor(offer.backend, deps)) }
@@ -55,17 +60,19 @@ export interface CleanupReport {
 
 /** Removes every trace of every mode but `keep`; one that fails does not keep the others. Never while a proxy of that name runs in such a mode. */
 export const cleanupModes = async (deps: ModeDeps, keep?: ModeName): Promise<CleanupReport> => {
+  const others = Object.values(MODES).filter(
+    ({ name, partOf }) => name !== keep && !(keep !== undefined && partOf?.includes(keep)),
+  )
+  // Looking changes nothing, so all look at once; removing goes one after another.
+  const looks = await Promise.allSettled(others.map((mode) => mode.leftovers(deps)))
   const removed: string[] = []
   const skipped: string[] = []
   const failed: string[] = []
-  for (const mode of MODES) {
-    if (keep !== undefined && (mode.name === keep || mode.partOf?.includes(keep) === true)) continue
+  for (const [index, mode] of others.entries()) {
     try {
-      const { found, unknown }: Leftovers = await mode.leftovers(deps)
-      if (unknown !== undefined) skipped.push(`${mode.name}: ${unknown}`)
-      if (found.length === 0) continue
-      await mode.cleanup(deps)
-      for (const what of found) removed.push(`${mode.name}: ${what}`)
+      const look = looks[index]
+      if (look?.status === 'rejected') throw look.reason
+      await removeLeftovers(mode, deps, { found: [], ...look?.value, report: { removed, skipped } })
     } catch (error) {
       failed.push(`${mode.name}: ${errorMessage(error)}`)
     }
@@ -73,4 +80,13 @@ export const cleanupModes = async (deps: ModeDeps, keep?: ModeName): Promise<Cle
   return { removed, skipped, failed }
 }
 
-const modeOf = (name: ModeName): Mode | undefined => MODES.find((mode) => mode.name === name)
+interface Removal extends Leftovers {
+  readonly report: { readonly removed: string[]; readonly skipped: string[] }
+}
+
+const removeLeftovers = async (mode: Mode, deps: ModeDeps, { found, unknown, report }: Removal): Promise<void> => {
+  if (unknown !== undefined) report.skipped.push(`${mode.name}: ${unknown}`)
+  if (found.length === 0) return
+  await mode.cleanup(deps)
+  for (const what of found) report.removed.push(`${mode.name}: ${what}`)
+}
