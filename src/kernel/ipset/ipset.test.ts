@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Exec, HostError, realExec } from '../../host/index.ts'
-import { type Command, createIpset, type IPSet, type Ipset, renderCommand } from './index.ts'
+import { type Command, createIpset, type IPSet, type Ipset, renderCommand, type SetPacket } from './index.ts'
 import { parseSaved } from './read-back.ts'
-import { fakeIpset, type SetPacket } from './testing/index.ts'
+import { fakeIpset } from './testing/index.ts'
 
 const SETS: readonly IPSet[] = [
   { name: 'T-ADDRESSES', type: 'hash:ip', family: 'inet', maxElements: 4 },

@@ -1,3 +1,4 @@
+export { createServiceDevice, type ReadDevice, type ServiceDevice } from './device.ts'
 export { createIpvs } from './ipvs.ts'
 export {
   type IPProtocol,

@@ -1,18 +1,20 @@
-import { type CIDR, cidrContains, parseAddress, parseCIDR } from '../../../ip/index.ts'
-import { type Command, type IPSet, type Ipset, type ReadSet, renderCommand } from '../index.ts'
-
-/** What a set looks at in a packet. */
-export interface SetPacket {
-  readonly source: string
-  readonly destination: { readonly address: string; readonly port: number }
-  readonly protocol: 'tcp' | 'udp' | 'sctp'
-}
-
-export type Direction = 'src' | 'dst'
+import {
+  type Command,
+  type Direction,
+  entryMatches,
+  type IPSet,
+  type Ipset,
+  kindsOf,
+  netOf,
+  type ReadSet,
+  renderCommand,
+  type SetPacket,
+} from '../index.ts'
 
 export interface FakeIpset extends Ipset {
   /** As `-m set --match-set SET dst,dst,src`: one direction for each part of a member. Fails when there is no such set. */
   matches(set: string, directions: readonly Direction[], packet: SetPacket): boolean
+  has(set: string): boolean
   /** Keeps it from being destroyed, as rules do. */
   readonly used: Set<string>
   /** Commands that changed something. */
@@ -30,6 +32,7 @@ export const fakeIpset = (): FakeIpset => {
   const committed: string[] = []
   const failures: Error[] = []
   return {
+    has: (name) => sets.has(name),
     used,
     committed,
     probe: async () => undefined,
@@ -47,7 +50,13 @@ export const fakeIpset = (): FakeIpset => {
     matches(name, directions, packet) {
       const set = sets.get(name)
       if (set === undefined) throw new Error(`fake ipset: no set ${name}`)
-      return hasMember(set, directions, packet)
+      const { spec, entries } = set
+      if (spec.type !== 'bitmap:port' && directions.length < kindsOf(spec.type).length) {
+        throw new Error(`fake ipset: ${spec.type} needs a direction for each part`)
+      }
+      if (spec.type !== 'hash:net' && spec.type !== 'hash:ip,port,net')
+        return entries.has(wholeEntry(spec.type, directions, packet))
+      return [...entries].some((entry) => entryMatches(spec.type, entry, { directions, packet }))
     },
     failNext: (...errors) => void failures.splice(0, failures.length, ...errors),
     destroyAll: () => sets.clear(),
@@ -131,11 +140,11 @@ const check = ({ type, family = 'inet' }: FakeSet['spec'], entry: string): void 
     if (!/^\d{1,5}$/.test(entry) || Number(entry) > 65_535) throw new Error(`ipset: Syntax error: ${entry} is no port`)
     return
   }
-  const kinds = type.slice('hash:'.length).split(',')
+  const kinds = kindsOf(type)
   const parts = entry.split(',')
   const isRight = (part: string, kind: string | undefined): boolean => {
     if (kind === 'port') return PORT.test(part)
-    const cidr = cidrOf(part)
+    const cidr = netOf(part)
     if (cidr === undefined || (cidr.family === 'IPv6') !== (family === 'inet6')) return false
     const isWhole = cidr.prefix === (cidr.family === 'IPv6' ? 128 : 32)
     if (part.includes('/') === isWhole) return false
@@ -146,30 +155,16 @@ const check = ({ type, family = 'inet' }: FakeSet['spec'], entry: string): void 
   }
 }
 
-const cidrOf = (text: string): CIDR | undefined => {
-  if (text.includes('/')) return parseCIDR(text)
-  return parseCIDR(`${text}/${text.includes(':') ? 128 : 32}`)
-}
-
-const hasMember = ({ spec, entries }: FakeSet, directions: readonly Direction[], packet: SetPacket): boolean => {
-  const { type } = spec
-  if (type === 'bitmap:port') return directions[0] === 'dst' && entries.has(String(packet.destination.port))
-  const kinds = type.slice('hash:'.length).split(',')
-  if (directions.length < kinds.length) throw new Error(`fake ipset: ${type} needs a direction for each part`)
-  const wanted = kinds.map((kind, index) => partOf(kind, directions[index], packet))
-  if (!type.includes('net')) return entries.has(wanted.join(','))
-  return [...entries].some((entry) => entry.split(',').every((part, index) => covers(part, kinds[index], wanted[index] ?? '')))
-}
-
-const partOf = (kind: string, direction: Direction | undefined, { source, destination, protocol }: SetPacket): string => {
-  if (kind !== 'port') return direction === 'src' ? source : destination.address
-  if (direction !== 'dst') throw new Error('fake ipset: source ports are not known')
-  return `${protocol}:${destination.port}`
-}
-
-const covers = (part: string, kind: string | undefined, value: string): boolean => {
-  if (kind !== 'net') return part === value
-  const cidr = cidrOf(part)
-  const address = parseAddress(value)
-  return cidr !== undefined && address !== undefined && cidrContains(cidr, address)
+/** The only member that means a packet, in sets whose members are no ranges. */
+const wholeEntry = (
+  type: IPSet['type'],
+  directions: readonly Direction[],
+  { source, destination, protocol }: SetPacket,
+): string => {
+  if (type === 'bitmap:port') return String(destination.port)
+  const parts = kindsOf(type).map((kind, index) => {
+    if (kind === 'port') return `${protocol}:${destination.port}`
+    return directions[index] === 'src' ? source : destination.address
+  })
+  return parts.join(',')
 }

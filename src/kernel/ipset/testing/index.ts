@@ -1,1 +1,1 @@
-export { type FakeIpset, fakeIpset, type SetPacket } from './fake-ipset.ts'
+export { type FakeIpset, fakeIpset } from './fake-ipset.ts'

@@ -1,0 +1,137 @@
+import type { IPFamily } from '../../../ip/index.ts'
+import type { Command as SetCommand } from '../../../kernel/ipset/index.ts'
+import type { Flavour } from '../../../kernel/iptables/index.ts'
+import type { Operation } from '../../../kernel/ipvs/index.ts'
+import type { Drift } from '../../backend.ts'
+import { type Found, itemsFound } from './adopt.ts'
+import { isOurChain } from './chains.ts'
+import type { Difference, Step } from './diff.ts'
+import { type Chains, chainChanges, chainDrift, chainsFound, NO_CHAINS } from './diff-chains.ts'
+import { setChanges } from './diff-sets.ts'
+import type { Item } from './items.ts'
+import type { Kernel } from './kernel.ts'
+import { isOurSet, SWAP_SET, setsOf } from './sets.ts'
+import { noteOf, wantedSettings } from './settings.ts'
+
+/** The kernel as this mode has it. */
+export interface Live {
+  /** Reads everything, makes sets and device ready, and gives what is there of ours. */
+  open(isWanted: (id: string) => boolean): Promise<Opened>
+  /** In an order in which no packet finds less than before or after. */
+  apply(difference: Difference, chains: ReadonlyMap<IPFamily, Chains>): Promise<void>
+}
+
+export interface Opened {
+  readonly items: readonly Item[]
+  /** What was not as it must be and is now. */
+  readonly mended: readonly Drift[]
+  /** Chains that are not as they shall be; they are mended with the next `apply`. */
+  chainDrift(wanted: ReadonlyMap<IPFamily, Chains>): readonly Drift[]
+}
+
+export interface LiveOptions {
+  readonly kernel: Kernel
+  readonly flavour: Flavour
+  readonly families: readonly IPFamily[]
+  readonly strictARP: boolean
+}
+
+export const createLive = (options: LiveOptions): Live => {
+  const { kernel, families, flavour } = options
+  const chains = new Map<IPFamily, Chains>()
+  const readChains = async (): Promise<void> => {
+    for (const family of families) chains.set(family, chainsFound(await kernel.iptables.read({ flavour, family }, isOurChain)))
+  }
+  const restore = async (family: IPFamily, wanted: Chains): Promise<void> => {
+    const transaction = chainChanges(wanted, chains.get(family) ?? NO_CHAINS)
+    if (transaction.length > 0) await kernel.iptables.restore({ flavour, family }, transaction)
+    chains.set(family, wanted)
+  }
+  return {
+    async open(isWanted) {
+      await readChains()
+      const settings = await openSettings(options)
+      const found = await readFound(kernel)
+      const { obstacles, commands, wrong } = setChanges(families.flatMap(setsOf), found.sets)
+      // Rules hold their sets: where one must be replaced, they are written anew.
+      if (obstacles.length > 0) for (const family of families) await restore(family, NO_CHAINS)
+      await kernel.ipset.commit(commands)
+      const sets = found.sets.filter(({ name }) => name !== SWAP_SET && !obstacles.includes(name))
+      return {
+        items: itemsFound({ ...found, sets }, isWanted),
+        mended: [...settings, ...wrong.map(({ name }): Drift => ({ kind: 'changed', what: `set ${name}` }))],
+        chainDrift: (wanted) => families.flatMap((family) => driftOf(family, wanted, chains)),
+      }
+    },
+    async apply(difference, wanted) {
+      const before = difference.filter(({ kind }) => kind !== 'remove')
+      const after = difference.filter(({ kind }) => kind === 'remove')
+      const changesChains = families.some((family) => isChanged(family, wanted, chains))
+      await kernel.ipset.commit(setCommands(before))
+      await kernel.device.change({ add: addressesOf(before), remove: [] })
+      await kernel.ipvs.commit([...operations(before), ...(changesChains ? [] : operations(after))])
+      for (const family of families) await restore(family, wanted.get(family) ?? NO_CHAINS)
+      if (changesChains) await kernel.ipvs.commit(operations(after))
+      await kernel.device.change({ add: [], remove: addressesOf(after) })
+      await kernel.ipset.commit(setCommands(after))
+    },
+  }
+}
+
+/** Everything of this mode but chains, which each flavour and family has of its own. */
+export const readFound = async ({ ipset, ipvs, device }: Kernel): Promise<Found> => {
+  const [sets, servers, link] = await Promise.all([ipset.read(isOurSet), ipvs.read(), device.read()])
+  return { sets, servers, device: link }
+}
+
+/** The note is written before a setting is changed, so that what was before is never lost. */
+const openSettings = async ({ kernel, strictARP }: LiveOptions): Promise<readonly Drift[]> => {
+  const { device, sysctls } = kernel
+  const settings = wantedSettings({ strictARP, kernel: await kernel.release() })
+  const link = await device.read()
+  const values = await sysctls.read(settings.map(({ name }) => name))
+  await device.ensure(await noteOf(sysctls, settings, link?.note ?? ''))
+  await sysctls.ensure(Object.fromEntries(settings.map(({ name, value }) => [name, value])))
+  return [
+    ...(link === undefined ? [{ kind: 'missing', what: `device ${device.name}` } as const] : []),
+    ...settings.flatMap(({ name, value }, index): Drift[] =>
+      values[index] === value ? [] : [{ kind: 'changed', what: `sysctl net/${name}` }],
+    ),
+  ]
+}
+
+const isChanged = (family: IPFamily, wanted: ReadonlyMap<IPFamily, Chains>, actual: ReadonlyMap<IPFamily, Chains>): boolean =>
+  chainChanges(wanted.get(family) ?? NO_CHAINS, actual.get(family) ?? NO_CHAINS).length > 0
+
+const driftOf = (
+  family: IPFamily,
+  wanted: ReadonlyMap<IPFamily, Chains>,
+  actual: ReadonlyMap<IPFamily, Chains>,
+): readonly Drift[] => chainDrift(family, wanted.get(family) ?? NO_CHAINS, actual.get(family) ?? NO_CHAINS)
+
+const setCommands = (steps: readonly Step[]): readonly SetCommand[] =>
+  steps.flatMap(({ kind, item }): SetCommand[] =>
+    item.kind === 'member' ? [{ kind: kind === 'remove' ? 'delete' : 'add', member: item.member }] : [],
+  )
+
+const addressesOf = (steps: readonly Step[]): readonly string[] =>
+  steps.flatMap(({ item }) => (item.kind === 'address' ? [item.address] : []))
+
+/** Virtual servers before their real servers, and those that go after theirs. */
+const operations = (steps: readonly Step[]): readonly Operation[] => {
+  const servers: Operation[] = []
+  const reals: Operation[] = []
+  const gone: Operation[] = []
+  for (const { kind, item } of steps) {
+    if (item.kind === 'server') {
+      if (kind === 'remove') gone.push({ kind: 'delete server', server: item.server })
+      else servers.push({ kind: kind === 'add' ? 'add server' : 'edit server', server: item.server })
+    } else if (item.kind === 'real') {
+      const { server, real } = item
+      if (kind === 'remove') reals.push({ kind: 'delete real', server, real })
+      else if (kind === 'drain') reals.push({ kind: 'edit real', server, real: { ...real, weight: 0 } })
+      else reals.push({ kind: kind === 'add' ? 'add real' : 'edit real', server, real })
+    }
+  }
+  return [...servers, ...reals, ...gone]
+}

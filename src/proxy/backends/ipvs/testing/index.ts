@@ -1,0 +1,1 @@
+export { type FakeKernel, fakeKernel } from './fake-kernel.ts'
