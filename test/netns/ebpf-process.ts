@@ -2,16 +2,17 @@
  * A process that test/netns/ebpf.test.ts starts: a client in one of the lab's namespaces, or the holder of a backend that is to be killed.
  * One request a message, answered by `{id, result}` or `{id, error}`.
  */
-import { createSocket } from 'node:dgram'
+import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import { errorCode } from '../../src/base/index.ts'
 import { realExec } from '../../src/host/index.ts'
 import { loadLibc } from '../../src/host/native/index.ts'
 import { createBpf } from '../../src/kernel/bpf/index.ts'
 import { createNft } from '../../src/kernel/nft/index.ts'
 import type { Target } from '../../src/model/index.ts'
 import type { Change } from '../../src/proxy/backend.ts'
-import { createEbpfBackend } from '../../src/proxy/backends/ebpf/index.ts'
+import { createEbpfBackend, type FreeSockets } from '../../src/proxy/backends/ebpf/index.ts'
 import { createNftablesBackend } from '../../src/proxy/backends/nftables/index.ts'
 
 export type Request =
@@ -23,6 +24,10 @@ export type Request =
       readonly times: number
       readonly family?: 'IPv4' | 'IPv6'
     }
+  /** Connects a UDP socket and keeps it. */
+  | { readonly op: 'hold'; readonly to: Target }
+  /** Sends on each held socket: `answered`, or the code of its failure. */
+  | { readonly op: 'poke' }
   | { readonly op: 'sync'; readonly change: Change; readonly holder: Holder }
 
 export interface Holder {
@@ -45,12 +50,13 @@ export interface Seen {
 export const INSTANCE = 'fairway_lab'
 
 /** The backend of a holder: the same in the test's process and in one that is killed. */
-export const openBackend = async ({ cgroup, namespace, serviceCIDRs }: Holder) => {
+export const openBackend = async ({ cgroup, namespace, serviceCIDRs }: Holder, freeSockets?: FreeSockets) => {
   const libc = await loadLibc()
   if ('missing' in libc) throw new Error(libc.missing)
   const exec: typeof realExec = (argv, options) => realExec(['ip', 'netns', 'exec', namespace, ...argv], options)
   const inner = createNftablesBackend({ nft: createNft(exec), tableName: 'fairway-test', serviceCIDRs })
-  return createEbpfBackend({ bpf: createBpf({ libc, namespace: `/run/netns/${namespace}` }), inner, cgroup, instance: INSTANCE })
+  const bpf = createBpf({ libc, namespace: `/run/netns/${namespace}` })
+  return createEbpfBackend({ bpf, inner, cgroup, instance: INSTANCE, ...(freeSockets === undefined ? {} : { freeSockets }) })
 }
 
 const SILENCE_MS = 1_000
@@ -93,12 +99,44 @@ const udp = async (request: Extract<Request, { op: 'udp' }>): Promise<Seen> => {
   return { endpoints, peers }
 }
 
+const held: { readonly socket: Socket; failure: string | undefined }[] = []
+
+const hold = async ({ address, port }: Target): Promise<void> => {
+  const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4')
+  const entry: (typeof held)[number] = { socket, failure: undefined }
+  socket.connect(port, address)
+  await once(socket, 'connect')
+  socket.on('error', (error) => {
+    entry.failure = errorCode(error) ?? error.message
+  })
+  held.push(entry)
+}
+
+const poke = (entry: (typeof held)[number]): Promise<string> =>
+  new Promise((resolve) => {
+    const { socket } = entry
+    const timer = setTimeout(() => resolve(entry.failure ?? 'silence'), SILENCE_MS)
+    const done = (outcome: string): void => {
+      clearTimeout(timer)
+      resolve(outcome)
+    }
+    if (entry.failure !== undefined) return done(entry.failure)
+    socket.once('message', () => done('answered'))
+    socket.send('hello', (error) => {
+      if (error) done(errorCode(error) ?? error.message)
+    })
+  })
+
 const act = async (request: Request): Promise<unknown> => {
   switch (request.op) {
     case 'tcp':
       return tcp(request.to, request.family)
     case 'udp':
       return udp(request)
+    case 'hold':
+      return hold(request.to)
+    case 'poke':
+      return Promise.all(held.map(poke))
     case 'sync':
       return (await openBackend(request.holder)).sync(request.change)
     default:

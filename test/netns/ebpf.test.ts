@@ -6,6 +6,7 @@ import { loadLibc } from '../../src/host/native/index.ts'
 import type { IPFamily } from '../../src/ip/index.ts'
 import { createBpf } from '../../src/kernel/bpf/index.ts'
 import { openTestCgroup, type TestCgroup } from '../../src/kernel/bpf/testing/index.ts'
+import { createNetlinkSockDiag, createSocketFreer } from '../../src/kernel/sockdiag/index.ts'
 import { type Forwarding, serviceForwarding } from '../../src/model/index.ts'
 import { endpoint, port, service, slice } from '../../src/model/testing/index.ts'
 import { backendConformance } from '../../src/proxy/backend.conformance.ts'
@@ -69,7 +70,17 @@ const newBackend = () => openBackend(holder())
 const attachedPrograms = async () => {
   if ('missing' in libc) return []
   const opened = await createBpf({ libc }).openCgroup(cgroup.folder)
-  const hooks = ['connect4', 'connect6', 'sendmsg4', 'sendmsg6', 'recvmsg4', 'recvmsg6', 'getpeername4', 'getpeername6'] as const
+  const hooks = [
+    'connect4',
+    'connect6',
+    'sendmsg4',
+    'sendmsg6',
+    'recvmsg4',
+    'recvmsg6',
+    'getpeername4',
+    'getpeername6',
+    'sock_release',
+  ] as const
   const found = hooks.flatMap((hook) => opened.attached(hook, INSTANCE).map(({ tag, mapIds }) => ({ hook, tag, mapIds })))
   opened.close()
   return found
@@ -181,11 +192,34 @@ describe.skipIf(!canRun)('ebpf proxy between network namespaces', () => {
     await killed.kill()
     for (const from of [node, pod]) expect((await tcp(from, clusterIP(0), 80)).endpoints).toEqual([`${first}:${POD_PORT}`])
     const before = await attachedPrograms()
-    expect(before).toHaveLength(8)
+    expect(before).toHaveLength(9)
     const next = await newBackend()
     await next.sync(full('IPv4', web('IPv4', [second])))
     expect(await attachedPrograms()).toEqual(before)
     for (const from of [node, pod]) expect((await tcp(from, clusterIP(0), 80)).endpoints).toEqual([`${second}:${POD_PORT}`])
+  })
+
+  it.each(FAMILIES)('ends UDP sockets that a Service led to an endpoint which is gone, and no others, %s', async (family) => {
+    if ('missing' in libc) return
+    const { pods, clusterIP, sources } = lab.plan(family)
+    const [first = '', second = ''] = pods
+    const namespaces = async () => [lab.node.path, `/run/netns/${lab.agentAt(sources.pod).namespace}`]
+    const sockDiag = createNetlinkSockDiag(libc)
+    const backend = await openBackend(holder(), (endpoint) =>
+      createSocketFreer({ sockDiag, namespaces, isOurs: ({ cookie }) => endpoint.isServed(cookie) })(endpoint),
+    )
+    await backend.sync(full(family, web(family, [first], ['UDP'])))
+    for (const namespace of [lab.node.name, lab.agentAt(sources.pod).namespace]) {
+      const client = await startHelper(namespace)
+      await cgroup.add(client.pid)
+      await client.ask({ op: 'hold', to: { address: clusterIP(0), port: 80 } })
+      await client.ask({ op: 'hold', to: { address: first, port: POD_PORT } })
+      expect(await client.ask({ op: 'poke' })).toEqual(['answered', 'answered'])
+      await backend.sync(full(family, web(family, [second], ['UDP'])))
+      expect(await client.ask({ op: 'poke' })).toEqual(['ECONNABORTED', 'answered'])
+      await client.kill()
+      await backend.sync(full(family, web(family, [first], ['UDP'])))
+    }
   })
 
   it('tells and repairs what others changed', async () => {
@@ -218,7 +252,7 @@ describe.skipIf(!canRun)('ebpf proxy between network namespaces', () => {
     if ('missing' in libc) return
     await (await newBackend()).sync(full('IPv4', web('IPv4', lab.plan('IPv4').pods)))
     const options = { bpf: createBpf({ libc }), cgroup: cgroup.folder, instance: INSTANCE }
-    expect(await ebpfLeftovers(options)).toHaveLength(8)
+    expect(await ebpfLeftovers(options)).toHaveLength(9)
     await (await newBackend()).cleanup()
     await (await newBackend()).cleanup()
     expect(await ebpfLeftovers(options)).toEqual([])

@@ -30,6 +30,8 @@ describe.skipIf('missing' in libc || process.getuid?.() !== 0)('bpf(2) by its co
     bpf.updateElement(map, keys.subarray(0, 4), values.subarray(16, 24))
     bpf.deleteElement(map, keys.subarray(4, 8))
     bpf.deleteElement(map, keys.subarray(4, 8))
+    expect(bpf.lookupElement(map, keys.subarray(0, 4), 8)?.readBigUInt64LE()).toBe(30n)
+    expect(bpf.lookupElement(map, keys.subarray(4, 8), 8)).toBeUndefined()
     const { count, keys: gotKeys, values: gotValues } = bpf.dump(map, hash)
     const got = Array.from({ length: count }, (_, index) => [
       gotKeys.readUInt32LE(index * 4),

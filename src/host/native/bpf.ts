@@ -11,6 +11,8 @@ export interface BpfCalls {
   createMap(map: BpfMapAttributes): number
   updateElements(map: number, keys: Buffer, values: Buffer, count: number): void
   updateElement(map: number, key: Buffer, value: Buffer): void
+  /** Undefined where the key is not there. */
+  lookupElement(map: number, key: Buffer, valueSize: number): Buffer | undefined
   /** No failure where the key is not there. */
   deleteElement(map: number, key: Buffer): void
   /** Everything in a hash or an array, one key and one value after another. */
@@ -87,6 +89,7 @@ export interface BpfMapInfo extends BpfElementSizes {
 
 const COMMAND = {
   MAP_CREATE: 0,
+  MAP_LOOKUP_ELEM: 1,
   MAP_UPDATE_ELEM: 2,
   MAP_DELETE_ELEM: 3,
   PROG_LOAD: 5,
@@ -173,6 +176,10 @@ const mapCalls = ({ bpf, address }: Gate) => {
     },
     updateElement(map: number, key: Buffer, value: Buffer): void {
       bpf('MAP_UPDATE_ELEM', element(map, key, value))
+    },
+    lookupElement(map: number, key: Buffer, valueSize: number): Buffer | undefined {
+      const value = Buffer.alloc(valueSize)
+      return ignoring('ENOENT', () => bpf('MAP_LOOKUP_ELEM', element(map, key, value))) ? undefined : value
     },
     deleteElement(map: number, key: Buffer): void {
       ignoring('ENOENT', () => bpf('MAP_DELETE_ELEM', element(map, key)))

@@ -47,6 +47,8 @@ const FLAGS: Readonly<Record<MapKind, number>> = {
   'lru hash': 0,
   'socket storage': BPF_F_NO_PREALLOC,
 }
+/** `enum bpf_prog_type`. */
+const BPF_PROG_TYPE_CGROUP_SOCK = 9
 const BPF_PROG_TYPE_CGROUP_SOCK_ADDR = 18
 /** `enum bpf_attach_type`. */
 const HOOKS: Readonly<Record<Hook, number>> = {
@@ -58,6 +60,7 @@ const HOOKS: Readonly<Record<Hook, number>> = {
   recvmsg6: 20,
   getpeername4: 29,
   getpeername6: 30,
+  sock_release: 34,
 }
 
 /** Ours. The kernel keeps some helpers for programs under the GPL; none of those is used. */
@@ -94,6 +97,7 @@ const map = (
     const { keys, values } = calls.dump(fd, spec)
     return unpacked(keys, values, spec)
   },
+  get: (key) => calls.lookupElement(fd, Buffer.from(key, 'latin1'), spec.valueSize)?.toString('latin1'),
   update(elements) {
     const { count, keys, values } = packed(elements, spec)
     calls.updateElements(fd, keys, values, count)
@@ -117,7 +121,7 @@ const load = (calls: BpfCalls, { name, hook, instructions }: Program, maps: Read
     }
     const bytes = assemble(instructions, (each) => opened.get(each) ?? -1)
     const fd = calls.loadProgram({
-      type: BPF_PROG_TYPE_CGROUP_SOCK_ADDR,
+      type: hook === 'sock_release' ? BPF_PROG_TYPE_CGROUP_SOCK : BPF_PROG_TYPE_CGROUP_SOCK_ADDR,
       attachType: HOOKS[hook],
       name,
       instructions: bytes,

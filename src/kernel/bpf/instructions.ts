@@ -24,8 +24,10 @@ export type Condition = 'eq' | 'ne' | 'gt' | 'ge' | 'lt' | 'le' | 'set'
 export const HELPERS = {
   map_lookup_elem: 1,
   map_update_elem: 2,
+  map_delete_elem: 3,
   ktime_get_ns: 5,
   get_prandom_u32: 7,
+  get_socket_cookie: 46,
   sk_storage_get: 107,
   get_netns_cookie: 122,
 } as const

@@ -14,7 +14,16 @@ export interface MapSpec {
 }
 
 /** Where programs of cgroups are run (`enum bpf_attach_type`). */
-export type Hook = 'connect4' | 'connect6' | 'sendmsg4' | 'sendmsg6' | 'recvmsg4' | 'recvmsg6' | 'getpeername4' | 'getpeername6'
+export type Hook =
+  | 'connect4'
+  | 'connect6'
+  | 'sendmsg4'
+  | 'sendmsg6'
+  | 'recvmsg4'
+  | 'recvmsg6'
+  | 'getpeername4'
+  | 'getpeername6'
+  | 'sock_release'
 
 export interface Program {
   /** As a map's name; several programs may have one. */
@@ -32,6 +41,8 @@ export interface BpfMap {
   readonly spec: MapSpec
   /** Everything in it. Of arrays also what was never set: zeros. Not for socket storage, which nobody can list. */
   read(): Elements
+  /** One element; undefined where it is not there. */
+  get(key: string): string | undefined
   /** Each element changes in one step, one after another. */
   update(elements: Elements): void
   /** What is not there is no failure. Arrays have no absent elements: theirs become zeros. */

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { HostError } from '../../../host/index.ts'
 import { assemble, mapsOf } from '../assemble.ts'
 import { HELPERS, type Helper } from '../instructions.ts'
 import type { Bpf, BpfMap, Cgroup, Hook, LoadedProgram, Program } from '../objects.ts'
@@ -6,7 +7,7 @@ import { type FakeMap, failure, fakeMap, handleOf } from './fake-maps.ts'
 import { type FakeSocket, fakeSocket, type SocketOptions } from './fake-socket.ts'
 import { type Arguments, run } from './machine.ts'
 import { opaque, type Pointer, type Word } from './memory.ts'
-import { type HookCall, sockAddr, socketAt } from './sock-addr.ts'
+import { contextOf, type HookCall, socketAt } from './sock-addr.ts'
 
 export interface FakeBpfOptions {
   /** From 0 (included) to 1; `Math.random` unless told. */
@@ -41,10 +42,15 @@ interface FakeProgram extends LoadedProgram {
 
 const MAP_NUMBER_BASE = 1_000
 
+interface Cookies {
+  readonly namespace: bigint
+  readonly socket: bigint
+}
+
 interface State {
   readonly maps: Map<number, FakeMap>
   readonly attachments: Map<Hook, FakeProgram[]>
-  readonly cookies: WeakMap<object, bigint>
+  readonly cookies: WeakMap<object, Cookies>
   readonly exclusive: ReadonlySet<Hook>
   nextId: number
   goodChanges: number | undefined
@@ -77,8 +83,9 @@ export const fakeBpf = (options: FakeBpfOptions = {}): FakeBpf => {
     load: (program, maps) => load(state, program, maps),
     openSocket(socket) {
       const identity = {}
-      state.cookies.set(identity, socket.cookie)
-      return fakeSocket(socket, identity, (hookCall) => runHook(state, options, hookCall))
+      const id = BigInt(state.nextId++)
+      state.cookies.set(identity, { namespace: socket.cookie, socket: id })
+      return fakeSocket(socket, { identity, id }, (hookCall) => runHook(state, options, hookCall))
     },
     crash() {
       for (const map of state.maps.values()) map.holders = 0
@@ -146,11 +153,11 @@ const runHook = (
   { random = Math.random, now = process.hrtime.bigint }: FakeBpfOptions,
   call: HookCall,
 ): boolean => {
-  const cookie = state.cookies.get(call.socket) ?? 0n
-  const helpers = helpersFor({ random, now, cookie, maps: alive(state) })
+  const cookies = state.cookies.get(call.socket) ?? { namespace: 0n, socket: 0n }
+  const helpers = helpersFor({ random, now, cookies, maps: alive(state) })
   let isAllowed = true
   for (const { bytes } of state.attachments.get(call.hook) ?? []) {
-    const result = run(bytes, { context: sockAddr(call), mapOf: mapPointer, call: helpers })
+    const result = run(bytes, { context: contextOf(call), mapOf: mapPointer, call: helpers })
     isAllowed &&= result === 1n
   }
   return isAllowed
@@ -191,16 +198,27 @@ const mapPointer = (number: number): Pointer => {
   return { memory, offset: 0 }
 }
 
+/** A program gets the errno. */
+const updated = (update: () => void): bigint => {
+  try {
+    update()
+    return 0n
+  } catch (error) {
+    if (error instanceof HostError && error.code === 'E2BIG') return BigInt.asUintN(64, -7n)
+    throw error
+  }
+}
+
 interface HelperDeps {
   readonly random: () => number
   readonly now: () => bigint
-  readonly cookie: bigint
+  readonly cookies: Cookies
   readonly maps: ReadonlyMap<number, FakeMap>
 }
 
 const NULL = 0n
 
-const helpersFor = ({ random, now, cookie, maps }: HelperDeps) => {
+const helpersFor = ({ random, now, cookies, maps }: HelperDeps) => {
   const mapAt = ({ memory }: Pointer): FakeMap => {
     const map = maps.get(mapIds.get(memory) ?? -1)
     if (map === undefined) throw new Error(`bpf: ${memory.name} is no map`)
@@ -214,10 +232,18 @@ const helpersFor = ({ random, now, cookie, maps }: HelperDeps) => {
     map_update_elem(args) {
       const map = mapAt(args.pointer(1))
       if (args.number(4) !== 0n) throw new Error('bpf: flags of map_update_elem')
-      map.update(args.bytes(2, map.spec.keySize).toString('latin1'), args.bytes(3, map.spec.valueSize))
+      return updated(() => map.update(args.bytes(2, map.spec.keySize).toString('latin1'), args.bytes(3, map.spec.valueSize)))
+    },
+    map_delete_elem(args) {
+      const map = mapAt(args.pointer(1))
+      map.delete(args.bytes(2, map.spec.keySize).toString('latin1'))
       return 0n
     },
     ktime_get_ns: () => now(),
+    get_socket_cookie(args) {
+      if (!args.pointer(1).memory.name.startsWith('context')) throw new Error('bpf: get_socket_cookie without the context')
+      return cookies.socket
+    },
     get_prandom_u32: () => BigInt(Math.floor(random() * 2 ** 32)),
     sk_storage_get(args) {
       const map = mapAt(args.pointer(1))
@@ -226,7 +252,7 @@ const helpersFor = ({ random, now, cookie, maps }: HelperDeps) => {
     },
     get_netns_cookie(args) {
       if (!args.pointer(1).memory.name.startsWith('context')) throw new Error('bpf: get_netns_cookie without the context')
-      return cookie
+      return cookies.namespace
     },
   }
   const byNumber = new Map(Object.entries(HELPERS).map(([name, number]) => [number as number, helpers[name as Helper]]))

@@ -75,6 +75,7 @@ export const handleOf = (map: FakeMap): BpfMap => {
     id: map.id,
     spec: map.spec,
     read: () => map.read(),
+    get: (key) => map.read().get(key),
     update(elements) {
       for (const [key, value] of elements) map.update(key, Buffer.from(value, 'latin1'))
     },

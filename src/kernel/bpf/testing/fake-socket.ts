@@ -17,6 +17,8 @@ export interface Peer {
 
 /** A socket of the fake kernel: each call goes through the programs of its hook and gives what the other side, or the caller, sees. */
 export interface FakeSocket {
+  /** By which the kernel's lists and programs tell sockets apart. */
+  readonly id: bigint
   /** Where the connection goes; EPERM where a program refuses. */
   connect(to: Peer): Peer
   /** Where a datagram of an unconnected socket goes. */
@@ -25,13 +27,14 @@ export interface FakeSocket {
   receiveFrom(from: Peer): Peer
   /** As getpeername(2) tells. */
   peerName(): Peer
+  close(): void
 }
 
 const PROTOCOLS = { TCP: 6, UDP: 17 } as const
 
 export const fakeSocket = (
   { protocol, family }: SocketOptions,
-  identity: object,
+  { identity, id }: { readonly identity: object; readonly id: bigint },
   call: (hookCall: HookCall) => boolean,
 ): FakeSocket => {
   let connected: Peer | undefined
@@ -43,6 +46,7 @@ export const fakeSocket = (
   }
   const own = family === 'IPv4' ? '4' : '6'
   return {
+    id,
     connect(to) {
       connected = pass('connect', own, to)
       return connected
@@ -53,6 +57,10 @@ export const fakeSocket = (
     peerName() {
       if (connected === undefined) throw new Error('ENOTCONN')
       return pass('getpeername', own, connected)
+    },
+    close() {
+      const subject = { address: bytesOf('::'), port: 0 }
+      call({ hook: 'sock_release', subject, protocol: PROTOCOLS[protocol], socket: identity })
     },
   }
 }

@@ -23,7 +23,21 @@ const AF_INET = 2
 const AF_INET6 = 10
 
 /** `struct bpf_sock_addr` (linux/bpf.h) of one call: programs read and write `subject` through it, as far as the hook allows. */
-export const sockAddr = (call: HookCall): Memory => {
+export const contextOf = (call: HookCall): Memory => (call.hook === 'sock_release' ? sock(call) : sockAddr(call))
+
+/** `struct bpf_sock`, as far as a program asks. */
+const sock = ({ protocol }: HookCall): Memory => ({
+  name: 'context of sock_release',
+  read(offset, width) {
+    if (offset === 12 && width === 4) return BigInt(protocol)
+    throw new Error(`bpf: sock_release may not read ${width} bytes of the context at ${offset}`)
+  },
+  write() {
+    throw new Error('bpf: sock_release may not write the context')
+  },
+})
+
+const sockAddr = (call: HookCall): Memory => {
   const { subject, protocol, hook } = call
   const is4 = hook.endsWith('4')
   return {

@@ -1,7 +1,8 @@
 import { errorCode } from '../../../base/index.ts'
 import type { Bpf, BpfMap, Cgroup, Elements, Hook, LoadedProgram } from '../../../kernel/bpf/index.ts'
+import type { Target } from '../../../model/index.ts'
 import type { Difference, Tables } from './diff.ts'
-import { type FilledMap, type Limits, type MapName, mapSpecs, NO_PORT } from './layout.ts'
+import { connectedKey, connectedValue, type FilledMap, type Limits, type MapName, mapSpecs, NO_PORT } from './layout.ts'
 import { HOOKS, servicePrograms } from './programs/index.ts'
 
 export interface LiveOptions {
@@ -19,6 +20,8 @@ export interface LiveMaps {
   open(): Promise<void>
   /** What the filled maps hold. */
   read(): Tables
+  /** Whether a Service led the UDP socket of this cookie to this endpoint, where it still is. */
+  isConnected(cookie: bigint, target: Target): boolean
   /** In an order in which no program finds a number or a count before what it stands for, nor after it is gone. */
   apply(difference: Difference): void
   /** Sees to it that each hook has our program on these maps, once. Gives what had to be mended, for people. */
@@ -43,6 +46,7 @@ export const createLiveMaps = (options: LiveOptions): LiveMaps => {
       const ports = new Map([...of('ports')].filter(([, value]) => value !== NO_PORT))
       return { frontends: of('frontends'), ports, slots: of('slots'), members: of('members') }
     },
+    isConnected: (cookie, target) => use().maps.get('connected')?.get(connectedKey(cookie)) === connectedValue(target),
     apply(difference) {
       write(use().maps, difference)
     },

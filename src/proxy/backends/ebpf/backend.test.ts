@@ -108,7 +108,7 @@ describe('programs', () => {
     await machine.another().cleanup()
     expect(machine.socket('TCP').connect(VIP)).toEqual(VIP)
     expect(await ebpfLeftovers({ bpf: machine.bpf })).toEqual([])
-    expect(await ebpfLeftovers({ bpf: machine.bpf, instance: 'another' })).toHaveLength(8)
+    expect(await ebpfLeftovers({ bpf: machine.bpf, instance: 'another' })).toHaveLength(9)
     await machine.another().cleanup()
   })
   it('take the place of those of other limits in one step', async () => {
@@ -118,7 +118,7 @@ describe('programs', () => {
     const maps = machine.bpf.maps.size
     const next = machine.another({ limits: { frontends: 100, ports: 100, endpoints: 100 } })
     await next.sync({ full: true, set: [web(PODS)], delete: [], node })
-    expect(await ebpfLeftovers({ bpf: machine.bpf })).toHaveLength(8)
+    expect(await ebpfLeftovers({ bpf: machine.bpf })).toHaveLength(9)
     expect(machine.bpf.maps.size).toBe(maps)
     expect(machine.socket('TCP').connect(VIP)).not.toEqual(VIP)
   })
@@ -217,7 +217,7 @@ describe('full maps', () => {
 describe('sockets of a removed UDP endpoint', () => {
   const udp = (pods: readonly string[], rest: { name?: string; index?: number } = {}) =>
     web(pods, { protocols: ['UDP'], ...rest })
-  const removed = (address: string): RemovedEndpoint => ({ address, port: 8080, protocol: 'UDP' })
+  const removed = (address: string) => expect.objectContaining({ address, port: 8080, protocol: 'UDP' })
   const freeing = () => {
     const freed: RemovedEndpoint[] = []
     const failures: Error[] = []
@@ -257,5 +257,21 @@ describe('sockets of a removed UDP endpoint', () => {
     await expect(machine.sync([udp(PODS.slice(2))])).rejects.toThrow('EPERM')
     await machine.sync([udp(PODS.slice(1))])
     expect(freed).toEqual([removed('10.1.1.1')])
+  })
+  it('are told apart from those that asked for the endpoint itself, or are no longer connected to it', async () => {
+    const { freed, freeSockets } = freeing()
+    const machine = loneMachine({ freeSockets })
+    await machine.sync([udp(PODS.slice(0, 1))], { full: true })
+    const [served, direct, moved, ended, family6] = Array.from({ length: 5 }, (_, index) =>
+      machine.socket('UDP', index === 4 ? { family: 'IPv6' } : {}),
+    )
+    for (const socket of [served, moved, ended, family6]) socket?.connect(VIP)
+    direct?.connect(at('10.1.1.1', 8080))
+    moved?.connect(at('10.1.1.1', 8080))
+    ended?.close()
+    await machine.sync([udp(PODS.slice(1))])
+    const isServed = (socket: typeof served): boolean | undefined => freed[0]?.isServed(socket?.id ?? 0n)
+    expect([served, family6].map(isServed)).toEqual([true, true])
+    expect([direct, moved, ended].map(isServed)).toEqual([false, false, false])
   })
 })

@@ -5,7 +5,7 @@ import { attachedPrograms, detachAll } from './apply.ts'
 import { DEFAULT_LIMITS, type Limits } from './layout.ts'
 import { probeBpf } from './probe.ts'
 import { programName } from './programs/index.ts'
-import { createSockets, type RemovedEndpoint } from './sockets.ts'
+import { createSockets, type FreeSockets } from './sockets.ts'
 
 export interface EbpfBackendOptions {
   readonly bpf: Bpf
@@ -17,7 +17,7 @@ export interface EbpfBackendOptions {
   readonly instance?: string
   readonly limits?: Limits
   /** Ends the UDP sockets that are connected to an endpoint, so that their programs connect again; nothing unless told. */
-  readonly freeSockets?: (endpoint: RemovedEndpoint) => Promise<void>
+  readonly freeSockets?: FreeSockets
 }
 
 /**

@@ -1,3 +1,3 @@
 export { createEbpfBackend, type EbpfBackendOptions, ebpfLeftovers } from './backend.ts'
 export { type EbpfOffer, type ProbeOptions, probeEbpf } from './probe.ts'
-export type { RemovedEndpoint } from './sockets.ts'
+export type { FreeSockets, RemovedEndpoint } from './sockets.ts'

@@ -28,6 +28,9 @@ export const PEER = { valueSize: 40, service: 0, servicePort: 16, endpoint: 20, 
 /** Of one unconnected UDP socket: as {@link PEER}, for the last few Service addresses that it sent to. Written by programs. */
 export const FLOWS = { count: 8, next: 8 * PEER.valueSize, valueSize: 8 * PEER.valueSize + 8 } as const
 
+/** Cookie of a connected UDP socket → the endpoint that a Service led it to. Written by programs. */
+export const CONNECTED = { keySize: 8, valueSize: 20 } as const
+
 export const FLAG = { node: 1, nodeLocal: 2, others: 4, othersLocal: 8 } as const
 export const MEMBER = { cluster: 1, local: 2 } as const
 export const LOCAL_SLOTS = 0x8000_0000
@@ -45,9 +48,11 @@ export interface Limits {
 export const DEFAULT_LIMITS: Limits = { frontends: 262_144, ports: 131_072, endpoints: 524_288 }
 /** When there are more clients, those that were away longest lose their affinity. */
 const AFFINITY_CLIENTS = 65_536
+/** A socket more is carried, but not known when its endpoint goes. */
+const CONNECTED_SOCKETS = 131_072
 
 export type FilledMap = 'frontends' | 'ports' | 'slots' | 'members'
-export type MapName = FilledMap | 'affinity' | 'peers' | 'flows'
+export type MapName = FilledMap | 'affinity' | 'peers' | 'flows' | 'connected'
 
 export const mapSpecs = ({ frontends, ports, endpoints }: Limits): Readonly<Record<MapName, MapSpec>> => ({
   frontends: spec('frontends', 'hash', { ...FRONTEND, maxEntries: frontends }),
@@ -55,6 +60,7 @@ export const mapSpecs = ({ frontends, ports, endpoints }: Limits): Readonly<Reco
   slots: spec('slots', 'hash', { ...SLOT, maxEntries: endpoints }),
   members: spec('members', 'hash', { ...MEMBERSHIP, maxEntries: endpoints }),
   affinity: spec('affinity', 'lru hash', { ...AFFINITY, maxEntries: AFFINITY_CLIENTS }),
+  connected: spec('connected', 'hash', { ...CONNECTED, maxEntries: CONNECTED_SOCKETS }),
   peers: spec('peers', 'socket storage', { ...PEER, keySize: 4, maxEntries: 0 }),
   flows: spec('flows', 'socket storage', { ...FLOWS, keySize: 4, maxEntries: 0 }),
 })
@@ -123,6 +129,10 @@ export const readMemberKey = (key: string): Target & { readonly id: number } => 
   id: readU32(key, MEMBERSHIP.id),
   ...targetAt(key, MEMBERSHIP.address),
 })
+export const connectedKey = (cookie: bigint): string => u32(Number(cookie & 0xffff_ffffn)) + u32(Number(cookie >> 32n))
+/** As `slotValue`: an endpoint. */
+export const connectedValue = slotValue
+
 export const memberValue = (sets: number): string => u32(sets)
 
 const endpointBytes = ({ address, port }: Target): string => addressBytes(address) + bigEndian16(port)

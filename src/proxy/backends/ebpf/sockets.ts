@@ -11,10 +11,14 @@ import { traceLines } from './trace.ts'
 /** A UDP endpoint that no Service port of this node has any longer. */
 export interface RemovedEndpoint extends Target {
   readonly protocol: 'UDP'
+  /** Whether a Service led the socket of this cookie (`bpf_get_socket_cookie`, `idiag_cookie`) there; others asked for the endpoint themselves. */
+  isServed(cookie: bigint): boolean
 }
 
+export type FreeSockets = (endpoint: RemovedEndpoint) => Promise<unknown>
+
 export interface SocketsOptions extends LiveOptions {
-  readonly freeSockets: (endpoint: RemovedEndpoint) => Promise<void>
+  readonly freeSockets: FreeSockets
 }
 
 /** The part of the mode that is in the programs' maps. */
@@ -61,7 +65,12 @@ export const createSockets = (options: SocketsOptions): Sockets => {
       books.settle()
       isSure = true
     },
-    free: () => free(toFree, books, options.freeSockets),
+    free: () =>
+      free(toFree, async (target) => {
+        if (books.hasUdpEndpoint(target)) return
+        const isServed = (cookie: bigint): boolean => live.isConnected(cookie, target)
+        await options.freeSockets({ ...target, protocol: 'UDP', isServed })
+      }),
     transitions() {
       const now = new Map(leftOut(books).map((status) => [statusKey(status), status]))
       const ended = [...told].filter(([key]) => !now.has(key)).map(([, status]) => endOf(status, books))
@@ -116,15 +125,11 @@ const udpOf = ({ frontends, slots }: Tables): readonly Target[] => {
   return [...slots].filter(([key]) => ids.has(readSlotKey(key).id)).map(([, value]) => readSlotValue(value))
 }
 
-const free = async (
-  toFree: Map<string, Target>,
-  books: Books,
-  freeSockets: (endpoint: RemovedEndpoint) => Promise<void>,
-): Promise<void> => {
+const free = async (toFree: Map<string, Target>, freeOne: (target: Target) => Promise<void>): Promise<void> => {
   const failures: unknown[] = []
   for (const [text, target] of toFree) {
     try {
-      if (!books.hasUdpEndpoint(target)) await freeSockets({ ...target, protocol: 'UDP' })
+      await freeOne(target)
       toFree.delete(text)
     } catch (error) {
       failures.push(error)

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { exit, type Hook, type Instruction, label, move, type Program, r0, r1, r6 } from '../../../../kernel/bpf/index.ts'
 import { CHOSEN, choose } from './choose.ts'
 import { readContext, type Version, writeContext } from './context.ts'
-import { forgetPeer, knownFlow, rememberFlow, rememberPeer, restoreFlow, restorePeer } from './remember.ts'
+import { forgetEnded, forgetPeer, knownFlow, rememberFlow, rememberPeer, restoreFlow, restorePeer } from './remember.ts'
 
 export interface ProgramOptions {
   /** Of all of them: by it the next process finds what this one leaves. */
@@ -17,6 +17,7 @@ export const HOOKS: readonly Hook[] = [
   'recvmsg6',
   'getpeername4',
   'getpeername6',
+  'sock_release',
   'sendmsg4',
   'sendmsg6',
   'connect4',
@@ -32,7 +33,7 @@ export const programName = (instance: string): string => {
 
 /**
  * The programs that carry Services for sockets: `connect` and `sendmsg` put an endpoint in the place of a Service address, `recvmsg` and
- * `getpeername` put the Service address back. They never refuse a call: what they do not know they leave as it is.
+ * `getpeername` put the Service address back, `sock_release` forgets UDP sockets that end. They never refuse a call: what they do not know they leave as it is.
  */
 export const servicePrograms = ({ name, nodeCookie }: ProgramOptions): readonly Program[] =>
   HOOKS.map((hook) => ({ name, hook, instructions: [move(r6, r1), ...body(hook, nodeCookie)] }))
@@ -53,6 +54,8 @@ const body = (hook: Hook, nodeCookie: bigint): readonly Instruction[] => {
     case 'getpeername4':
     case 'getpeername6':
       return [...readContext(version), ...restorePeer(version), label('done'), ...allow]
+    case 'sock_release':
+      return [...forgetEnded, label('done'), ...allow]
     default:
       return hook satisfies never
   }

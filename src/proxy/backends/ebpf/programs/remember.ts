@@ -14,14 +14,15 @@ import {
   r2,
   r3,
   r4,
+  r6,
   r9,
   store,
   when,
 } from '../../../../kernel/bpf/index.ts'
 import { FLOWS, PEER } from '../layout.ts'
 import { ASKED, CHOSEN, whereMember } from './choose.ts'
-import { socket, type Version, writeContext } from './context.ts'
-import { copy, moved, unlessEqual } from './words.ts'
+import { protocol, socket, type Version, writeContext } from './context.ts'
+import { copy, moved, onStack, STACK, stackAddress, unlessEqual } from './words.ts'
 
 /** r0 is the socket's storage in this map, or the label is next. */
 const storageOf = (
@@ -46,11 +47,42 @@ const writePeer = (to: Place): readonly Instruction[] => [
   store('u32', moved(to, PEER.endpointPort), r1),
 ]
 
+const IPPROTO_UDP = 17
+
+/** The cookie of the context's socket on the stack. */
+const cookieKey: readonly Instruction[] = [move(r1, r6), call('get_socket_cookie'), store('u64', onStack(STACK.now), r0)]
+
+const forgetSocket: readonly Instruction[] = [
+  ...cookieKey,
+  mapAddress(r1, 'connected'),
+  ...stackAddress(r2, STACK.now),
+  call('map_delete_elem'),
+]
+
+/** Offset in `struct bpf_sock` (linux/bpf.h). */
+const SOCK_PROTOCOL = 12
+
+/** A socket that ends is no longer connected. */
+export const forgetEnded: readonly Instruction[] = [
+  load('u32', r1, at(r6, SOCK_PROTOCOL)),
+  when(r1, 'ne', IPPROTO_UDP, 'done'),
+  ...forgetSocket,
+]
+
 /** Without room to remember, the socket could not tell its peer's name: it is left to the inner backend. */
 export const rememberPeer: readonly Instruction[] = [
   ...storageOf('peers', { create: true, absent: 'leave' }),
   move(r9, r0),
   ...writePeer(at(r9, 0)),
+  load('u32', r1, protocol),
+  when(r1, 'ne', IPPROTO_UDP, 'rewrite'),
+  ...cookieKey,
+  mapAddress(r1, 'connected'),
+  ...stackAddress(r2, STACK.now),
+  // The endpoint and two zeros behind it.
+  ...stackAddress(r3, CHOSEN.address.offset),
+  move(r4, 0),
+  call('map_update_elem'),
 ]
 
 /** A socket that now talks to somebody else must not give a Service as its peer. */
@@ -58,6 +90,7 @@ export const forgetPeer: readonly Instruction[] = [
   ...storageOf('peers', { create: false, absent: 'forgotten' }),
   move(r1, 0),
   store('u32', at(r0, PEER.endpointPort), r1),
+  ...forgetSocket,
   label('forgotten'),
 ]
 
