@@ -459,12 +459,12 @@ describe.skipIf(!isRoot)('fairway proxy in a network namespace of its own', () =
       expect(await reached(NODE, NODE_PORT), mode).toBe(PODS[1])
       expect(await proxy.stop()).toBe(0)
       expect(await reached(), `${mode}, stopped`).toBe(PODS[1])
-      traces[mode] = { chains: await chains(), tables: (await tables()).length, programs: await programs() }
+      traces[mode] = { chains: await chains(), tables: (await tables()).length, programs: (await programs()) > 0 }
     }
     expect(traces).toEqual({
-      iptables: { chains: true, tables: 0, programs: 0 },
-      ebpf: { chains: false, tables: 2, programs: 8 },
-      nftables: { chains: false, tables: 2, programs: 0 },
+      iptables: { chains: true, tables: 0, programs: false },
+      ebpf: { chains: false, tables: 2, programs: true },
+      nftables: { chains: false, tables: 2, programs: false },
     })
   })
 

@@ -30,7 +30,7 @@ export const openBackend = async (mode: ProxyMode, deps: ModeDeps): Promise<Open
   const refusals: string[] = []
   for (const name of wanted) {
     const offer = await MODES[name].open(deps)
-    if ('refusal' in offer) refusals.push(`${name}: ${offer.refusal}`)
+    if ('refusal' in offer) refusals.push(named(name, offer.refusal))
     else {
       const reason = [`${name}: ${offer.reason}`, ...refusals].join('; ')
       return { mode: name, backend: offer.backend, reason, ...(await conntrackFor(offer.backend, deps)) }
@@ -38,6 +38,9 @@ export const openBackend = async (mode: ProxyMode, deps: ModeDeps): Promise<Open
   }
   throw new UserError(`--proxy-mode=${mode} cannot be used here: ${refusals.join('; ')}`)
 }
+
+/** Some refusals name the tool, which has the mode's name. */
+const named = (mode: ModeName, refusal: string): string => (refusal.startsWith(`${mode}: `) ? refusal : `${mode}: ${refusal}`)
 
 /** Without it the mode works, and flows to endpoints that are gone live until they time out. */
 const conntrackFor = async ({ supports }: Backend, { exec, libc, log }: ModeDeps): Promise<Pick<OpenedBackend, 'conntrack'>> => {
