@@ -61,10 +61,17 @@ export interface CleanupReport {
   readonly failed: readonly string[]
 }
 
-/** Removes every trace of every mode but `keep`; one that fails does not keep the others. Never while a proxy of that name runs in such a mode. */
-export const cleanupModes = async (deps: ModeDeps, keep?: ModeName): Promise<CleanupReport> => {
+/**
+ * Removes every trace of every mode but `keep`, among those that `isAsked` names; one that fails does not keep the others. Never while a proxy of that
+ * name runs in such a mode: iptables and ipvs have one set of names for the whole machine.
+ */
+export const cleanupModes = async (
+  deps: ModeDeps,
+  keep?: ModeName,
+  isAsked: (mode: ModeName) => boolean = () => true,
+): Promise<CleanupReport> => {
   const others = Object.values(MODES).filter(
-    ({ name, partOf }) => name !== keep && !(keep !== undefined && partOf?.includes(keep)),
+    ({ name, partOf }) => name !== keep && !(keep !== undefined && partOf?.includes(keep)) && isAsked(name),
   )
   // Looking changes nothing, so all look at once; removing goes one after another.
   const looks = await Promise.allSettled(others.map((mode) => mode.leftovers(deps)))
