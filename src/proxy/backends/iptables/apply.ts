@@ -2,18 +2,8 @@ import type { Iptables, Place, ReadChain } from '../../../kernel/iptables/index.
 import type { Forwarding, NodeView } from '../../../model/index.ts'
 import type { Change, Drift } from '../../backend.ts'
 import { type Books, createBooks, driftOf, transactionOf } from './diff.ts'
-import type { Step } from './diff-steps.ts'
-import {
-  CANARY,
-  type ChainLayout,
-  entries,
-  fixedChains,
-  type LayoutOptions,
-  type ListItem,
-  nodeItems,
-  owns,
-  TABLES,
-} from './layout.ts'
+import type { Release, Step } from './diff-steps.ts'
+import { CANARY, entries, fixedChains, type LayoutOptions, nodeItems, owns, TABLES } from './layout.ts'
 import type { Rendered } from './port-view.ts'
 import { renderForwarding } from './render.ts'
 
@@ -41,7 +31,8 @@ interface State {
   readonly options: FamilyOptions
   readonly books: Books
   readonly carried: Map<string, Carried>
-  fixed: Fixed
+  /** Of what depends on the node alone. */
+  fixed: readonly Release[]
   layout: LayoutOptions | undefined
   /** Endpoints of all ports of all Services. */
   endpoints: number
@@ -51,12 +42,7 @@ interface State {
 
 interface Carried {
   readonly forwarding: Forwarding
-  readonly rendered: Rendered
-}
-
-interface Fixed {
-  readonly chains: readonly ChainLayout[]
-  readonly items: readonly ListItem[]
+  readonly releases: readonly Release[]
 }
 
 export const createFamilyRules = (options: FamilyOptions): FamilyRules => {
@@ -65,7 +51,7 @@ export const createFamilyRules = (options: FamilyOptions): FamilyRules => {
     options,
     books: createBooks(),
     carried: new Map(),
-    fixed: { chains: [], items: [] },
+    fixed: [],
     layout: undefined,
     endpoints: 0,
     isSure: false,
@@ -117,31 +103,28 @@ const record = (state: State, change: Change): void => {
   for (const forwarding of set.values()) state.endpoints += endpointsOf(forwarding)
   const context = { ...options, node: change.node, hasComments: state.endpoints <= LARGE_CLUSTER_ENDPOINTS }
   for (const [key, forwarding] of set) {
-    const rendered = renderForwarding(forwarding, context)
-    for (const chain of rendered.chains) state.books.acquireChain(chain, key)
-    for (const item of rendered.items) state.books.acquireItem(item, key)
-    carried.set(key, { forwarding, rendered })
+    carried.set(key, { forwarding, releases: acquire(state.books, renderForwarding(forwarding, context), key) })
   }
 }
 
 const drop = (state: State, key: string): void => {
   const known = state.carried.get(key)
   if (known === undefined) return
-  for (const chain of known.rendered.chains) state.books.releaseChain(chain)
-  for (const item of known.rendered.items) state.books.releaseItem(item)
+  for (const release of known.releases) release()
   state.endpoints -= endpointsOf(known.forwarding)
   state.carried.delete(key)
 }
 
 const endpointsOf = ({ ports }: Forwarding): number => ports.reduce((sum, { cluster }) => sum + cluster.length, 0)
 
-/** What depends on the node alone. */
+const acquire = (books: Books, { chains, items }: Rendered, owner?: string): readonly Release[] => [
+  ...chains.map((chain) => books.acquireChain(chain, owner)),
+  ...items.map((item) => books.acquireItem(item, owner)),
+]
+
 const layOut = (state: State, node: NodeView): void => {
-  const { books, options } = state
-  for (const chain of state.fixed.chains) books.releaseChain(chain)
-  for (const item of state.fixed.items) books.releaseItem(item)
-  state.layout = { ...options, node }
-  state.fixed = { chains: fixedChains(state.layout), items: [...entries(), ...nodeItems(state.layout)] }
-  for (const chain of state.fixed.chains) books.acquireChain(chain)
-  for (const item of state.fixed.items) books.acquireItem(item)
+  for (const release of state.fixed) release()
+  state.layout = { ...state.options, node }
+  const items = [...entries(), ...nodeItems(state.layout)]
+  state.fixed = acquire(state.books, { chains: fixedChains(state.layout), items })
 }

@@ -1,11 +1,10 @@
 import type { ReadChain, TableName } from '../../../kernel/iptables/index.ts'
-import { readKey, type Step, textOf } from './diff-steps.ts'
+import { type Release, readKey, type Step, textOf } from './diff-steps.ts'
 import type { ChainLayout } from './layout.ts'
 
 /** Chains that are written whole. */
 export interface Chains {
-  acquire(chain: ChainLayout, owner?: string): void
-  release(chain: ChainLayout): void
+  acquire(chain: ChainLayout, owner?: string): Release
   adopt(found: readonly ReadChain[]): void
   difference(): readonly Step[]
   committed(): void
@@ -42,8 +41,8 @@ export const createChains = (): Chains => {
       entry.owner = owner
       entry.texts = written.map(({ text }) => text)
       entry.keys = written.map(({ key }) => key)
+      return () => void touch(table, chain).holders--
     },
-    release: ({ table, chain }) => void touch(table, chain).holders--,
     adopt(found) {
       for (const entry of entries.values()) {
         entry.committed = undefined

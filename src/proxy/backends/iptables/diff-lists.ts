@@ -1,11 +1,10 @@
 import type { ReadChain, TableName } from '../../../kernel/iptables/index.ts'
-import { type RuleText, readKey, type Step, textOf } from './diff-steps.ts'
+import { type Release, type RuleText, readKey, type Step, textOf } from './diff-steps.ts'
 import { isEntry, isList, type ListItem, lists as ourLists } from './layout.ts'
 
 /** Chains whose rules come and go one by one: our lists, and our entries among the rules of others in the kernel's own chains. */
 export interface Lists {
-  acquire(item: ListItem, owner?: string): void
-  release(item: ListItem): void
+  acquire(item: ListItem, owner?: string): Release
   adopt(found: readonly ReadChain[]): void
   difference(): readonly Step[]
   committed(): void
@@ -62,8 +61,8 @@ export const createLists = (): Lists => {
       item.owner = owner
       item.place = place
       item.text = written.text
+      return () => void touchItem(touch(table, chain), written).holders--
     },
-    release: ({ table, chain, rule }) => void touchItem(touch(table, chain), textOf(rule)).holders--,
     adopt(found) {
       for (const list of lists.values()) {
         list.exists = !list.isOurs

@@ -1,6 +1,9 @@
 import { type Command, type ReadChain, type Rule, renderRule, type TableName } from '../../../kernel/iptables/index.ts'
 import type { Drift } from '../../backend.ts'
 
+/** Ends one holding of a chain or rule; what nobody holds goes. To be called once. */
+export type Release = () => void
+
 /** A change, and what it says of the kernel when nothing new was wanted. */
 export interface Step {
   readonly table: TableName

@@ -2,15 +2,14 @@ import type { Command, ReadChain, TableName, Transaction } from '../../../kernel
 import type { Drift } from '../../backend.ts'
 import { createChains } from './diff-chains.ts'
 import { createLists } from './diff-lists.ts'
-import type { Step } from './diff-steps.ts'
+import type { Release, Step } from './diff-steps.ts'
 import { type ChainLayout, isList, type ListItem } from './layout.ts'
 
 /** The record of one family: what is wanted, and what the kernel has. Cost follows what is touched. */
 export interface Books {
-  acquireChain(chain: ChainLayout, owner?: string): void
-  releaseChain(chain: ChainLayout): void
-  acquireItem(item: ListItem, owner?: string): void
-  releaseItem(item: ListItem): void
+  /** Gives what releases it again. */
+  acquireChain(chain: ChainLayout, owner?: string): Release
+  acquireItem(item: ListItem, owner?: string): Release
   /** Replaces what the kernel is known to have. */
   adopt(found: readonly ReadChain[]): void
   /** What must change; nothing is remembered as done before `committed`. */
@@ -26,9 +25,7 @@ export const createBooks = (): Books => {
   const lists = createLists()
   return {
     acquireChain: chains.acquire,
-    releaseChain: chains.release,
     acquireItem: lists.acquire,
-    releaseItem: lists.release,
     adopt(found) {
       chains.adopt(found.filter(({ isOwned, table, chain }) => isOwned && !isList(table, chain)))
       lists.adopt(found.filter(({ isOwned, isBuiltIn, table, chain }) => (isOwned ? isList(table, chain) : isBuiltIn)))

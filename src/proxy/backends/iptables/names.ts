@@ -19,8 +19,9 @@ export const portChains = (name: string, protocol: string): PortChains => {
   return { cluster: `KUBE-SVC-${hash}`, local: `KUBE-SVL-${hash}`, external: `KUBE-EXT-${hash}`, firewall: `KUBE-FW-${hash}` }
 }
 
-export const endpointChain = (name: string, protocol: string, target: Target): string =>
-  `KUBE-SEP-${hash16(`${name}${protocol}${targetText(target)}`)}`
+/** `target` as {@link targetText} gives it. */
+export const endpointChain = (name: string, protocol: string, target: string): string =>
+  `KUBE-SEP-${hash16(`${name}${protocol}${target}`)}`
 
 /** As DNAT takes it. */
 export const targetText = ({ address, port }: Target): string =>

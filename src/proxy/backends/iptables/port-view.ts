@@ -1,7 +1,7 @@
 import type { IPProtocol, Rule } from '../../../kernel/iptables/index.ts'
-import type { Forwarding, Frontend, PortForwarding, Route, SourceClass } from '../../../model/index.ts'
+import type { Forwarding, Frontend, PortForwarding, Route, SourceClass, Target } from '../../../model/index.ts'
 import type { ChainLayout, LayoutOptions, ListItem } from './layout.ts'
-import { type PortChains, portChains, portName } from './names.ts'
+import { endpointChain, type PortChains, portChains, portName, targetText } from './names.ts'
 
 export interface RenderContext extends LayoutOptions {
   /** Left out in large clusters, as kube-proxy does: in the legacy flavour a comment is 256 bytes of every copy of the table. */
@@ -20,13 +20,22 @@ export interface PortView {
   readonly name: string
   readonly protocol: IPProtocol
   readonly chains: PortChains
+  /** The chain of an endpoint: hashed once. */
+  readonly chainOf: (target: Target) => string
   readonly context: RenderContext
 }
 
 export const portView = (forwarding: Forwarding, port: PortForwarding, context: RenderContext): PortView => {
   const name = portName(forwarding, port)
   const protocol = ({ TCP: 'tcp', UDP: 'udp', SCTP: 'sctp' } as const)[port.protocol]
-  return { port, name, protocol, chains: portChains(name, protocol), context }
+  const known = new Map<string, string>()
+  const chainOf = (target: Target): string => {
+    const text = targetText(target)
+    const chain = known.get(text) ?? endpointChain(name, protocol, text)
+    known.set(text, chain)
+    return chain
+  }
+  return { port, name, protocol, chains: portChains(name, protocol), chainOf, context }
 }
 
 export const CLASSES: readonly SourceClass[] = ['pod', 'node', 'outside']

@@ -10,8 +10,8 @@ describe('names', () => {
     expect(portChains('ns1/svc1:p80', 'tcp').cluster).toBe('KUBE-SVC-XPGD46QRK7WJZT7O')
     expect(portChains('ns2/svc2:p80', 'tcp').external).toBe('KUBE-EXT-GNZBNJ2PO5MGZ6GT')
     expect(portChains('ns5/svc5:p80', 'tcp').firewall).toBe('KUBE-FW-NUKIZ6OKUXPJNT4C')
-    expect(endpointChain('ns1/svc1:p80', 'tcp', { address: '10.180.0.1', port: 80 })).toBe('KUBE-SEP-SXIVWICOYRO3J4NJ')
-    expect(endpointChain('ns4/svc4:p80', 'tcp', { address: '10.180.0.4', port: 80 })).toBe('KUBE-SEP-UKSFD7AGPMPPLUHC')
+    expect(endpointChain('ns1/svc1:p80', 'tcp', '10.180.0.1:80')).toBe('KUBE-SEP-SXIVWICOYRO3J4NJ')
+    expect(endpointChain('ns4/svc4:p80', 'tcp', '10.180.0.4:80')).toBe('KUBE-SEP-UKSFD7AGPMPPLUHC')
   })
 })
 
@@ -36,7 +36,10 @@ const rendered = ({ spec, pods }: Scenario): readonly string[] => {
   )
   const endpoints = pods.map(([address, nodeName]) => endpoint(address, { nodeName }))
   const slices = [
-    slice('svc2', endpoints, { ports: [{ port: 80, protocol: 'TCP', name: 'p80' }], metadata: { namespace: 'ns2' } }),
+    slice('svc2', endpoints, {
+      ports: [{ port: 80, protocol: 'TCP', name: 'p80' }],
+      metadata: { name: 'svc2-1', namespace: 'ns2' },
+    }),
   ]
   const meaning = serviceForwarding({ service: object, slices, node }, 'IPv4')
   if (meaning.kind !== 'forwarding') throw new Error(meaning.reason)

@@ -12,7 +12,7 @@ import {
   RETURN,
   SERVICES,
 } from './layout.ts'
-import { endpointChain, targetText } from './names.ts'
+import { targetText } from './names.ts'
 import { at, CLASSES, commented, isCarried, type PortView, portView, type RenderContext, type Rendered } from './port-view.ts'
 import { externalLayouts } from './render-external.ts'
 import { filterItems, healthCheckItems, undefinedPorts } from './render-filter.ts'
@@ -48,7 +48,7 @@ const renderPort = (view: PortView): Rendered => {
 
 /** The endpoint's chain: marks the endpoint that reached itself, remembers the client, translates. */
 const endpointLayout = (view: PortView, target: Target): ChainLayout => {
-  const chain = endpointChain(view.name, view.protocol, target)
+  const chain = view.chainOf(target)
   const comment = commented(view, view.name)
   const remember = view.port.affinityTimeoutSeconds === undefined ? {} : { recent: { kind: 'set', list: chain } as const }
   return {
@@ -63,9 +63,9 @@ const endpointLayout = (view: PortView, target: Target): ChainLayout => {
 
 /** Chooses among a set: whom the client was at, or at random, the last by certainty. */
 const setLayout = (view: PortView, set: Route['set']): ChainLayout => {
-  const { port, name, protocol, chains } = view
+  const { port, name, chains } = view
   const targets = port[set].map((target) => ({
-    chain: endpointChain(name, protocol, target),
+    chain: view.chainOf(target),
     text: `${name} -> ${targetText(target)}`,
   }))
   const seconds = port.affinityTimeoutSeconds
