@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path'
 import { realClock, silentLogger, UserError } from '../base/index.ts'
 import { realHost } from '../host/index.ts'
 import { cleanupNode } from '../node/index.ts'
-import { removeEveryMode } from './proxy-mode.ts'
+import { removeModes } from './proxy-mode.ts'
 import { readStatus } from './status-file.ts'
 
 export interface CleanupReport {
@@ -20,7 +20,7 @@ export const cleanupInstance = async (folder: string): Promise<CleanupReport> =>
   if (running) throw new UserError(`fairway (process ${running.pid}) runs on ${dataDir}; stop it first`)
   const host = realHost()
   const options = { dataDir, network: { kind: 'netns' }, podCidr: '', proxyMode: 'auto', serviceCidrs: [] } as const
-  const modes = await removeEveryMode({ host, options, clock: realClock, log: silentLogger })
+  const modes = await removeModes({ host, options, clock: realClock, log: silentLogger })
   const cleaned = await cleanupNode(host, dataDir)
   await Promise.all(['status.json', 'control.sock'].map((name) => rm(join(dataDir, name), { force: true })))
   const removed = [

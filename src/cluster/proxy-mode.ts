@@ -1,27 +1,30 @@
-import { access, constants } from 'node:fs/promises'
+import { access, constants, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { type Clock, type Logger, UserError } from '../base/index.ts'
 import type { Host } from '../host/index.ts'
 import { loadLibc } from '../host/native/index.ts'
 import { createLinks, type InstanceTag, instanceTag } from '../kernel/link/index.ts'
 import {
   type Backend,
+  type CleanupReport,
   cleanupModes,
   type LocalAddresses,
   type ModeDeps,
+  type ModeName,
+  type OpenedBackend,
   openBackend,
+  PROXY_MODES,
   withLoopbackNodePorts,
 } from '../proxy/index.ts'
 import type { ClusterOptions } from './options.ts'
+import { areSharedNamesFree, sharesNames } from './shared-names.ts'
 
 /** How this instance carries Services. */
-export interface ServiceMode {
-  readonly backend: Backend
-  /** Why this one, and what kept a better one. */
-  readonly reason: string
+export interface ServiceMode extends OpenedBackend {
   /** The kernel carries them: addresses of Services are no addresses of this machine, and rules stay when this process is killed. */
   readonly isInKernel: boolean
-  /** Removes what other modes of an earlier run left. */
-  removeOthers(): Promise<void>
+  /** Removes what another mode of an earlier run left, and remembers this one. */
+  takeOver(): Promise<void>
   /** Called when somebody else changed what the mode keeps in the kernel. */
   onForeignChange: () => void
 }
@@ -38,30 +41,49 @@ export const openServiceMode = async (request: ServiceModeRequest): Promise<Serv
   const { options, clock, log } = request
   const foreign: Pick<ServiceMode, 'onForeignChange'> = { onForeignChange: () => {} }
   const deps = { ...(await modeDeps(request)), onForeignChange: () => foreign.onForeignChange() }
-  const { mode, backend, reason } = await open(options, deps)
+  const opened = await open(options, deps)
+  const { mode, backend, reason } = opened
   // A mode that binds sockets needs no help with loopback, and no rules.
   const isInKernel = !backend.supports.has('Substitutes')
   log.info('proxy mode', { mode, reason })
   return Object.assign(foreign, {
+    ...opened,
     backend: isInKernel ? takesRulesAlong(withLoopbackNodePorts(backend, { clock })) : backend,
-    reason,
     isInKernel,
-    async removeOthers() {
+    async takeOver() {
       // Who may not make anything has left nothing.
-      if (deps.localAddresses === undefined) return
-      const { removed, failed } = await cleanupModes(deps, mode)
-      if (removed.length > 0) log.info('removed what another proxy mode left', { removed })
-      if (failed.length > 0) log.warn('what another proxy mode left could not be removed', { failed })
+      if (deps.localAddresses !== undefined) {
+        const { removed, failed } = await removeRules(deps, options.dataDir, mode)
+        if (removed.length > 0) log.info('removed what another proxy mode left', { removed })
+        if (failed.length > 0) log.warn('what another proxy mode left could not be removed', { failed })
+      }
+      await writeFile(recordOf(options.dataDir), `${mode}\n`, { mode: 0o600 })
     },
   })
 }
 
-/** Removes what every mode of a killed instance left. */
-export const removeEveryMode = async (request: ServiceModeRequest): ReturnType<typeof cleanupModes> =>
-  cleanupModes(await modeDeps(request))
+/** Removes what the modes of a killed instance left. */
+export const removeModes = async (request: ServiceModeRequest): Promise<CleanupReport> => {
+  const { dataDir } = request.options
+  const report = await removeRules(await modeDeps(request), dataDir)
+  if (report.failed.length === 0) await rm(recordOf(dataDir), { force: true })
+  return report
+}
+
+/** Names that all instances share are looked at only where this one has used them and nobody else does now. Who keeps them has claimed them. */
+const removeRules = async (deps: ModeDeps, dataDir: string, keep?: ModeName): Promise<CleanupReport> => {
+  const last = (await readFile(recordOf(dataDir), 'utf8').catch(() => '')).trim()
+  const lastMode = PROXY_MODES.find((mode) => mode !== 'auto' && mode === last)
+  const hasShared = lastMode !== undefined && lastMode !== 'auto' && sharesNames(lastMode)
+  const mayShare = hasShared && ((keep !== undefined && sharesNames(keep)) || (await areSharedNamesFree()))
+  return cleanupModes(deps, keep, (mode) => mayShare || !sharesNames(mode))
+}
+
+/** The mode of the last start; what it made outlives the process when that is killed. */
+const recordOf = (dataDir: string): string => join(dataDir, 'proxy-mode')
 
 /** Where the network of pods cannot serve the kernel's modes, only sockets are left. */
-const open = async (options: ServiceModeRequest['options'], deps: ModeDeps): ReturnType<typeof openBackend> => {
+const open = async (options: ServiceModeRequest['options'], deps: ModeDeps): Promise<OpenedBackend> => {
   const obstacle = options.proxyMode === 'userspace' ? undefined : await kernelObstacle(options)
   if (obstacle === undefined) return openBackend(options.proxyMode, deps)
   if (options.proxyMode !== 'auto') throw new UserError(`--proxy-mode=${options.proxyMode} cannot be used here: ${obstacle}`)

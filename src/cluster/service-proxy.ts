@@ -26,6 +26,7 @@ export const startProxy = async (deps: DataPlaneDeps, informers: ClusterInformer
     slices: informers.endpointSlices,
     nodes: informers.nodes,
     backend,
+    ...(serviceMode.conntrack === undefined ? {} : { conntrack: serviceMode.conntrack }),
     nodeName: options.nodeName,
     nodePortAddresses: [...new Set([options.nodeAddress, '127.0.0.1'])],
     podCIDRs: [options.podCidr],

@@ -15,6 +15,7 @@ import { type ClusterFlags, type ClusterOptions, environmentOf, type Privileges,
 import { createPodLogsRelay } from './pod-logs-relay.ts'
 import { podNetwork } from './pod-network.ts'
 import { openServiceMode, type ServiceMode } from './proxy-mode.ts'
+import { claimOfSharedNames, sharesNames } from './shared-names.ts'
 import { type InstanceStatus, readStatus, startTicksOf } from './status-file.ts'
 import { createStatusWriter } from './status-writer.ts'
 
@@ -111,7 +112,8 @@ const startParts = async (request: Request): Promise<Parts> => {
   const writer = createStatusWriter(await initialStatus(options, serviceMode), log)
   request.onStep('store')
   const { store } = await lifecycle.start(storeOf({ dataDir: options.dataDir, clock: realClock, log }))
-  await serviceMode.removeOthers()
+  if (sharesNames(serviceMode.mode)) await lifecycle.start(claimOfSharedNames(serviceMode.mode))
+  await serviceMode.takeOver()
   const { network } = await lifecycle.start(podNetwork({ host, options, isInKernel: serviceMode.isInKernel }))
   const deps = { ...request, clock: realClock, network, serviceMode, podLogs: createPodLogsRelay(), writer }
   const control = await startControlPlane({ ...deps, store })
@@ -121,7 +123,7 @@ const startParts = async (request: Request): Promise<Parts> => {
   return { control, data, writer }
 }
 
-const initialStatus = async (options: ClusterOptions, { backend, reason }: ServiceMode): Promise<InstanceStatus> => ({
+const initialStatus = async (options: ClusterOptions, { mode, reason }: ServiceMode): Promise<InstanceStatus> => ({
   ready: false,
   version: VERSION,
   pid: process.pid,
@@ -132,7 +134,7 @@ const initialStatus = async (options: ClusterOptions, { backend, reason }: Servi
   ingress: { http: '', https: '' },
   dns: '',
   dnsDomain: options.clusterDomain,
-  proxyMode: backend.mode,
+  proxyMode: mode,
   proxyModeReason: reason,
   notes: [
     `proxy mode ${reason}`,
