@@ -5,7 +5,7 @@ import { createServer as createHttpServer } from 'node:http'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { loadLibc } from '../../src/host/native/index.ts'
 import { createBpf } from '../../src/kernel/bpf/index.ts'
 import { openTestCgroup, type TestCgroup } from '../../src/kernel/bpf/testing/test-cgroup.ts'
@@ -15,6 +15,8 @@ import { command, type Instance, isRoot, newDataDir, type Output, startInstance 
 const FAIRWAY = fileURLToPath(new URL('../../bin/fairway.js', import.meta.url))
 const NOBODY = '65534'
 const asNobody = isRoot ? ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'] : []
+
+const SOON = { timeout: 20_000, interval: 50 }
 
 const undo: (() => Promise<unknown>)[] = []
 const undoAll = async (): Promise<void> => {
@@ -43,9 +45,7 @@ const startProxy = (args: readonly string[], prefix: readonly string[] = asNobod
   }
   undo.push(() => stop())
   const ready = async (): Promise<string> => {
-    await expect
-      .poll(() => (/^ready\. .*$/m.test(text) || child.exitCode !== null ? 'told' : text), { timeout: 30_000 })
-      .toBe('told')
+    await vi.waitUntil(() => /^ready\. .*$/m.test(text) || child.exitCode !== null, { timeout: 30_000 })
     const [line] = /^ready\. .*$/m.exec(text) ?? []
     if (line === undefined) throw new Error(`the proxy did not become ready:\n${text}`)
     return line
@@ -143,6 +143,11 @@ describe('fairway proxy as an ordinary user, beside an API server of another pro
     undo.push(() => instance.stop())
     await endpoints(PODS[0] ?? '')
     proxy = startProxy(proxyArgs())
+    await proxy.ready()
+  })
+  beforeEach(async () => {
+    await endpoints(PODS[0] ?? '')
+    await vi.waitUntil(async () => (await reached()) === PODS[0], SOON)
   })
   afterAll(undoAll)
 
@@ -155,7 +160,7 @@ describe('fairway proxy as an ordinary user, beside an API server of another pro
 
   it('follows endpoints', async () => {
     await endpoints(PODS[1] ?? '')
-    await expect.poll(reached).toBe(PODS[1])
+    await expect.poll(reached, SOON).toBe(PODS[1])
   })
 
   it('tells health, mode and metrics', async () => {
@@ -192,29 +197,31 @@ describe('fairway proxy as an ordinary user, beside an API server of another pro
   it('tells of ports that are taken, as Events of the Service', async () => {
     // The instance itself listens at the ClusterIP.
     await expect
-      .poll(async () => (await instance.fairway('get', 'events', '-o', 'yaml')).stdout, { timeout: 20_000 })
+      .poll(async () => (await instance.fairway('get', 'events', '-o', 'yaml')).stdout, SOON)
       .toMatch(/another process listens there/)
   })
 
   it('goes on while the API server is away, and catches up when it is back', async () => {
     await instance.kill()
-    for (let i = 0; i < 20; i++) expect(await reached()).toBe(PODS[1])
+    for (let i = 0; i < 20; i++) expect(await reached()).toBe(PODS[0])
     expect((await curl(`http://${health}/healthz`)).code).toBe(200)
     await up()
-    await endpoints(PODS[0] ?? '')
-    await expect.poll(reached, { timeout: 40_000 }).toBe(PODS[0])
+    await endpoints(PODS[1] ?? '')
+    await expect.poll(reached, { timeout: 40_000 }).toBe(PODS[1])
   })
 
   it('tells that this node is about to be deleted: 503 for load balancers, alive for who restarts it', async () => {
-    const file = join(dataDir, 'node.json')
-    const taint = { key: 'ToBeDeletedByClusterAutoscaler', effect: 'NoSchedule' }
-    await writeFile(
-      file,
-      JSON.stringify({ apiVersion: 'v1', kind: 'Node', metadata: { name: 'fairway' }, spec: { taints: [taint] } }),
-    )
-    expect((await instance.fairway('apply', '-f', file)).code).toBe(0)
-    await expect.poll(async () => (await curl(`http://${health}/healthz`)).code).toBe(503)
+    const taint = async (...taints: readonly object[]): Promise<void> => {
+      const file = join(dataDir, 'node.json')
+      await writeFile(file, JSON.stringify({ apiVersion: 'v1', kind: 'Node', metadata: { name: 'fairway' }, spec: { taints } }))
+      expect((await instance.fairway('apply', '-f', file)).code).toBe(0)
+    }
+    const healthz = async (): Promise<number> => (await curl(`http://${health}/healthz`)).code
+    await taint({ key: 'ToBeDeletedByClusterAutoscaler', effect: 'NoSchedule' })
+    await expect.poll(healthz, SOON).toBe(503)
     expect((await curl(`http://${health}/livez`)).code).toBe(200)
+    await taint()
+    await expect.poll(healthz, SOON).toBe(200)
   })
 
   it('says in one line that an address is taken, where it was told to', async () => {
@@ -224,9 +231,15 @@ describe('fairway proxy as an ordinary user, beside an API server of another pro
   })
 
   it('ends with 0 at SIGTERM, and gives its ports back', async () => {
-    expect(await proxy.stop('SIGTERM')).toBe(0)
-    expect((await curl(`http://${health}/livez`)).code).toBe(0)
-    expect((await curl(`http://${NODE}:${NODE_PORT}/`)).code).toBe(0)
+    const node = '127.0.0.6'
+    const own = `127.0.0.1:${await freePort()}`
+    const args = ['--nodeport-addresses', node, '--healthz-bind-address', own, '--metrics-bind-address', '']
+    const second = startProxy([...proxyArgs(), ...args])
+    await second.ready()
+    expect((await curl(`http://${node}:${NODE_PORT}/`)).text).toBe(PODS[0])
+    expect(await second.stop('SIGTERM')).toBe(0)
+    expect((await curl(`http://${own}/livez`)).code).toBe(0)
+    expect((await curl(`http://${node}:${NODE_PORT}/`)).code).toBe(0)
   })
 })
 
@@ -395,6 +408,7 @@ describe.skipIf(!isRoot)('fairway proxy in a network namespace of its own', () =
       ...['--cluster-cidr', '10.245.61.0/24', '--ebpf-cgroup', cgroup.folder],
     ]
   })
+  beforeEach(() => endpoints(PODS[0] ?? ''))
   afterAll(undoAll)
 
   /** The API server listens on loopback out here: a socket in the file system leads in. */
@@ -426,7 +440,7 @@ describe.skipIf(!isRoot)('fairway proxy in a network namespace of its own', () =
     expect(await reached()).toBe(PODS[0])
     expect(await reached(NODE, NODE_PORT)).toBe(PODS[0])
     await endpoints(PODS[1] ?? '')
-    await expect.poll(() => reached()).toBe(PODS[1])
+    await expect.poll(() => reached(), SOON).toBe(PODS[1])
     expect(await curl('http://127.0.0.1:10249/proxyMode', inside)).toEqual({ code: 200, text: 'nftables' })
     expect((await curl('http://127.0.0.1:10256/healthz', inside)).code).toBe(200)
     expect(await proxy.stop()).toBe(0)
@@ -437,15 +451,13 @@ describe.skipIf(!isRoot)('fairway proxy in a network namespace of its own', () =
   it('adopts its rules, puts right what another flushed, and tells', async () => {
     const proxy = start('nftables')
     await proxy.ready()
-    expect(await reached()).toBe(PODS[1])
+    expect(await reached()).toBe(PODS[0])
     await command('ip', [...inside.slice(1), 'nft', 'flush', 'ruleset'])
-    await expect.poll(() => reached(), { timeout: 20_000 }).toBe(PODS[1])
+    await expect.poll(() => reached(), SOON).toBe(PODS[0])
     await expect
-      .poll(async () => (await curl('http://127.0.0.1:10249/metrics', inside)).text, { timeout: 20_000 })
+      .poll(async () => (await curl('http://127.0.0.1:10249/metrics', inside)).text, SOON)
       .toMatch(/fairway_proxy_drift_total\{kind="missing"\} [1-9]/)
-    await expect
-      .poll(async () => (await instance.fairway('get', 'events', '-A')).stdout, { timeout: 20_000 })
-      .toContain('ProxyDrift')
+    await expect.poll(async () => (await instance.fairway('get', 'events', '-A')).stdout, SOON).toContain('ProxyDrift')
     expect(await proxy.stop()).toBe(0)
   })
 
@@ -455,10 +467,10 @@ describe.skipIf(!isRoot)('fairway proxy in a network namespace of its own', () =
     for (const mode of ['iptables', 'ebpf', 'iptables', 'nftables']) {
       const proxy = start(mode)
       expect(await proxy.ready()).toContain(`mode ${mode} (${mode}: `)
-      expect(await reached(), mode).toBe(PODS[1])
-      expect(await reached(NODE, NODE_PORT), mode).toBe(PODS[1])
+      expect(await reached(), mode).toBe(PODS[0])
+      expect(await reached(NODE, NODE_PORT), mode).toBe(PODS[0])
       expect(await proxy.stop()).toBe(0)
-      expect(await reached(), `${mode}, stopped`).toBe(PODS[1])
+      expect(await reached(), `${mode}, stopped`).toBe(PODS[0])
       traces[mode] = { chains: await chains(), tables: (await tables()).length, programs: (await programs()) > 0 }
     }
     expect(traces).toEqual({
@@ -469,10 +481,14 @@ describe.skipIf(!isRoot)('fairway proxy in a network namespace of its own', () =
   })
 
   it('removes at the start what the mode before left', async () => {
+    const before = start('nftables')
+    await before.ready()
+    await before.stop('SIGKILL')
+    expect(await tables()).toEqual(['table ip fairway', 'table ip6 fairway'])
     const proxy = start('userspace')
     await proxy.ready()
     expect(await tables()).toEqual([])
-    expect(await reached()).toBe(PODS[1])
+    expect(await reached()).toBe(PODS[0])
     expect(await proxy.stop('SIGINT')).toBe(0)
     expect((await command('ip', ['-n', NAMESPACE, 'route', 'show', 'table', 'local', 'proto', '155'])).stdout).toBe('')
   })
