@@ -38,12 +38,15 @@ export const toolNft = (exec: Exec): Nft => ({
   },
   async readTable(table) {
     try {
+      const flags = await flagsOf(exec, table)
+      // nft 1.0.6 makes no JSON of a table with flags; what is in it does not matter then.
+      if (flags.flags !== undefined) return { sets: [], chains: [], elements: new Map(), ...flags }
       // --terse would leave the elements out.
       const { stdout } = await exec(['nft', '--json', '--numeric-priority', 'list', 'table', table.family, table.name], {
         timeoutMs: COMMIT_TIMEOUT_MS,
         maxOutputBytes: MAX_LISTING,
       })
-      return { ...parseTable(stdout), ...(await flagsOf(exec, table)) }
+      return parseTable(stdout)
     } catch (error) {
       if (error instanceof HostError && /No such file or directory/.test(error.stderr)) return undefined
       throw new Error(`${tableText(table)} cannot be read: ${errorMessage(error)}`, { cause: error })
@@ -55,7 +58,6 @@ export const toolNft = (exec: Exec): Nft => ({
   watch: () => false,
 })
 
-/** The JSON of nft 1.0.6 has the table's name where the flags should be. */
 const flagsOf = async (exec: Exec, { family, name }: Table): Promise<Pick<TableContents, 'flags'>> => {
   const { stdout } = await exec(['nft', '--terse', 'list', 'table', family, name], { maxOutputBytes: MAX_LISTING })
   const words = /^\tflags ([\w,]+)$/m.exec(stdout)?.[1]?.split(',') ?? []

@@ -23,9 +23,11 @@ export const fakeNft = (random: () => number = Math.random): FakeNft => {
   const failures: Error[] = []
   const watchers = new Set<{ readonly tables: ReadonlySet<string>; readonly changed: (who: string) => void }>()
   let meddlings = 0
-  const meddle = (act: () => void): void => {
+  const meddle = (act: () => void, isTouched: (table: string) => boolean): void => {
     meddlings++
-    const concerned = [...watchers].filter((watcher) => [...watcher.tables].some((table) => tables.has(table)))
+    const concerned = [...watchers].filter((watcher) =>
+      [...watcher.tables].some((table) => tables.has(table) && isTouched(table)),
+    )
     act()
     for (const { changed } of concerned) changed('nft (process 1)')
   }
@@ -69,10 +71,17 @@ export const fakeNft = (random: () => number = Math.random): FakeNft => {
     close: async () => {},
     evaluate: (packet) => evaluate(tables, packet, random),
     failNext: (...errors) => void failures.splice(0, failures.length, ...errors),
-    flushRuleset: () => meddle(() => tables.clear()),
+    flushRuleset: () =>
+      meddle(
+        () => tables.clear(),
+        () => true,
+      ),
     meddle: (...lines) =>
-      meddle(() => {
-        for (const line of lines) runLine(tables, line)
-      }),
+      meddle(
+        () => {
+          for (const line of lines) runLine(tables, line)
+        },
+        (table) => lines.some((line) => line.includes(` ${table} `)),
+      ),
   }
 }

@@ -3,7 +3,7 @@ import { HostError } from '../../../host/index.ts'
 import type { IPFamily } from '../../../ip/index.ts'
 import { type Command, type Element, type Nft, RefusedElements, type Table } from '../../../kernel/nft/index.ts'
 import type { Group } from './diff.ts'
-import { chainsOfVerdict } from './layout.ts'
+import { type ChainLayout, choiceLayout, choiceOfChain, choiceVerdict, SERVICES } from './layout.ts'
 import { chainCommands } from './structure.ts'
 
 export interface WriterOptions {
@@ -30,8 +30,8 @@ export interface TableWriter {
   finish(takeRest: () => readonly Element[], commands: readonly Command[]): Promise<void>
 }
 
-/** So many elements are encoded in some ten milliseconds and take the kernel some thirty. */
-const ELEMENTS_A_TRANSACTION = 20_000
+/** So many elements are encoded in a few milliseconds, and are garbage before they grow old. */
+const ELEMENTS_A_TRANSACTION = 5_000
 
 export const createTableWriter = (options: WriterOptions): TableWriter => {
   let batch = emptyBatch()
@@ -91,9 +91,17 @@ const emptyBatch = (): Batch => ({ before: [], shared: [], groups: [], leftovers
 const commit = async (options: WriterOptions, batch: Batch): Promise<void> => {
   const { nft, table, family, chains } = options
   const { before, shared, groups, leftovers, after } = batch
-  const remove = [...leftovers, ...groups.flatMap((group) => group.remove)]
-  const add = [...shared, ...groups.flatMap((group) => group.add)]
+  const remove = [...leftovers]
+  const add = [...shared]
+  for (const group of groups) {
+    for (const element of group.remove) remove.push(element)
+    for (const element of group.add) add.push(element)
+  }
   const made = missingChains(family, add, chains)
+  for (const { name } of made) {
+    const id = choiceOfChain(name)
+    if (id !== undefined) add.push(choiceVerdict(family, id))
+  }
   const commands: readonly Command[] = [
     ...before,
     ...chainCommands(made),
@@ -114,10 +122,11 @@ const commit = async (options: WriterOptions, batch: Batch): Promise<void> => {
   for (const command of after) if (command.kind === 'delete chain') chains.delete(command.chain)
 }
 
-const missingChains = (family: IPFamily, add: readonly Element[], chains: ReadonlySet<string>) => {
-  const verdicts = new Set<string>()
-  for (const { value } of add) if (value?.startsWith('goto ') === true) verdicts.add(value)
-  const missing = [...verdicts].flatMap((verdict) => chainsOfVerdict(family, verdict)).filter(({ name }) => !chains.has(name))
+/** The chains of choices that frontends are led to for the first time. */
+const missingChains = (family: IPFamily, add: readonly Element[], chains: ReadonlySet<string>): readonly ChainLayout[] => {
+  const choices = new Set<string>()
+  for (const { set, value } of add) if (value !== undefined && SERVICES.has(set)) choices.add(value)
+  const missing = [...choices].flatMap((id) => choiceLayout(family, id)).filter(({ name }) => !chains.has(name))
   return [...new Map(missing.map((layout) => [layout.name, layout])).values()]
 }
 

@@ -2,6 +2,7 @@ import type { IPFamily } from '../../../ip/index.ts'
 import type { Element } from '../../../kernel/nft/index.ts'
 import type { Forwarding, NodeView } from '../../../model/index.ts'
 import type { Present } from './diff.ts'
+import { SERVICES } from './layout.ts'
 import { createNumbers } from './numbers.ts'
 import {
   type Carried,
@@ -20,6 +21,8 @@ import { type SlotsBefore, slotsCarried, slotsOf } from './slots.ts'
  */
 export interface Books {
   readonly carried: ReadonlyMap<string, Carried>
+  /** How many entries of the services maps lead to each choice. */
+  readonly choices: ReadonlyMap<string, number>
   /** Services that the kernel refused, with why; they have nothing in it. */
   readonly refused: Map<string, Refused>
   /** The node from now on. True when that changes what Services need in the kernel, so that nothing rendered before holds. */
@@ -56,6 +59,7 @@ export const createBooks = (family: IPFamily, serviceCIDRs: readonly string[]): 
 class FamilyBooks implements Books {
   readonly carried = new Map<string, Carried>()
   readonly refused = new Map<string, Refused>()
+  readonly choices = new Map<string, number>()
   readonly #family: IPFamily
   readonly #serviceCIDRs: readonly string[]
   readonly #numbers = createNumbers()
@@ -91,6 +95,7 @@ class FamilyBooks implements Books {
     if (known === undefined || this.refused.has(key)) return
     const { elements, hairpins, names } = this.#render(known)
     for (const element of elements) present.put(element)
+    this.#count(elements, -1)
     for (const name of names) this.#released.add(name)
     this.#release(hairpins, present)
   }
@@ -107,6 +112,7 @@ class FamilyBooks implements Books {
     this.carried.set(forwarding.key, carried)
     this.refused.delete(forwarding.key)
     const { elements, hairpins, names } = this.#render(carried)
+    this.#count(elements, 1)
     for (const name of names) this.#released.delete(name)
     return { elements, shared: this.#acquire(hairpins, present) }
   }
@@ -114,7 +120,8 @@ class FamilyBooks implements Books {
   refuse(key: string, refused: Refused, present: Present): void {
     const known = this.carried.get(key)
     if (known === undefined || this.refused.has(key)) return
-    const { hairpins, names } = this.#render(known)
+    const { elements, hairpins, names } = this.#render(known)
+    this.#count(elements, -1)
     this.#release(hairpins, present)
     for (const name of names) this.#released.add(name)
     this.refused.set(key, refused)
@@ -122,6 +129,7 @@ class FamilyBooks implements Books {
 
   restart(wanted: ReadonlyMap<string, Forwarding>): void {
     this.#hairpins.clear()
+    this.choices.clear()
     this.refused.clear()
     for (const key of this.carried.keys()) if (!wanted.has(key)) this.carried.delete(key)
     for (const name of this.#numbers.names()) this.#released.add(name)
@@ -139,6 +147,15 @@ class FamilyBooks implements Books {
 
   #render(carried: Carried): Rendered {
     return renderForwarding(carried, this.context())
+  }
+
+  #count(elements: readonly Element[], difference: number): void {
+    for (const { set, value } of elements) {
+      if (value === undefined || !SERVICES.has(set)) continue
+      const count = (this.choices.get(value) ?? 0) + difference
+      if (count > 0) this.choices.set(value, count)
+      else this.choices.delete(value)
+    }
   }
 
   #release(hairpins: ReadonlySet<string>, present: Present): void {

@@ -6,13 +6,14 @@ import type { Change, Drift } from '../../backend.ts'
 import { createTableWriter, refusalText, type TableWriter } from './apply.ts'
 import { type Books, createBooks } from './books.ts'
 import { compare, elementDrift, Present } from './diff.ts'
-import { chainsOfVerdict } from './layout.ts'
+import { choiceLayout, choiceOfChain, choiceVerdict, FIXED_VERDICTS, isOfChoice } from './layout.ts'
 import { firstPlace, placesOf, slotKey } from './render.ts'
 import type { SlotsBefore } from './slots.ts'
 import { type Structure, structureOf } from './structure.ts'
 
 /** One family's table, and what is known of it. */
 export interface FamilyTable {
+  readonly family: IPFamily
   readonly table: Table
   readonly books: Books
   sync(change: Change): Promise<void>
@@ -42,6 +43,7 @@ export const createFamilyTable = (options: FamilyTableOptions): FamilyTable => {
   const books = createBooks(options.family, options.serviceCIDRs)
   const state: State = { ...options, books, chains: new Set(), isSure: false, others: undefined }
   return {
+    family: options.family,
     table: options.table,
     books,
     sync: (change) => sync(state, change),
@@ -76,15 +78,35 @@ const sync = async (state: State, change: Change): Promise<void> => {
 }
 
 const audit = async (state: State): Promise<readonly Drift[]> => {
-  const { books, nft } = state
-  if (state.isSure && state.others !== undefined && books.refused.size === 0) {
-    // Nobody else has changed any rule of this namespace since the table was read: nothing can differ.
-    if ((await nft.othersChanges()) === state.others) return []
-  }
+  const { books } = state
   const drift: Drift[] = []
-  await reconcile(state, wantedOf(state), drift)
+  if (!(await isUntouched(state))) await reconcile(state, wantedOf(state), drift)
+  await removeUnused(state)
   return drift.filter(({ key }) => key === undefined || !books.refused.has(key))
 }
+
+/** Nobody else has changed any rule of this namespace since the table was read, so that nothing can differ; and nothing is to be tried again. */
+const isUntouched = async ({ isSure, others, books, nft }: State): Promise<boolean> =>
+  isSure && others !== undefined && books.refused.size === 0 && (await nft.othersChanges()) === others
+
+/** Removes the chains of choices that no frontend is led to any longer. */
+const removeUnused = async ({ books, family, table, chains, nft }: State): Promise<void> => {
+  const used = new Set([...books.choices.keys()].flatMap((id) => choiceLayout(family, id)).map(({ name }) => name))
+  const unused = [...chains].filter((name) => !used.has(name) && isOfChoice(name)).sort(byReference)
+  if (unused.length === 0) return
+  const elements = unused.flatMap((name) => choiceOfChain(name) ?? []).map((key) => ({ set: 'verdicts', key }))
+  await nft.commit({
+    table,
+    commands: [
+      ...(elements.length === 0 ? [] : [{ kind: 'delete elements' as const, elements }]),
+      ...unused.map((chain) => ({ kind: 'delete chain' as const, chain })),
+    ],
+  })
+  for (const name of unused) chains.delete(name)
+}
+
+/** `sticky-…` leads to the other two kinds. */
+const byReference = (a: string, b: string): number => Number(b.startsWith('sticky-')) - Number(a.startsWith('sticky-'))
 
 const wantedOf = ({ books }: State): Map<string, Forwarding> =>
   new Map([...books.carried].map(([key, { forwarding }]) => [key, forwarding]))
@@ -136,7 +158,7 @@ interface Live {
 }
 
 const makeWanted = async (state: State, wanted: ReadonlyMap<string, Forwarding>, live: Live): Promise<void> => {
-  const { books, family, chains } = state
+  const { books, chains } = state
   const { structure, contents, drift } = live
   const present = new Present(structure.isNew ? undefined : contents?.elements)
   // Element by element only where there was a table at all.
@@ -148,22 +170,14 @@ const makeWanted = async (state: State, wanted: ReadonlyMap<string, Forwarding>,
   const onRefused = (key: string, error: HostError): void =>
     books.refuse(key, { code: error.code, message: refusalText(error) }, present)
   const writer = createTableWriter({ ...state, onRefused })
-  const verdicts = new Set<string>()
-  const work: Work = { writer, present, breathe: createBreather(), before: slotsPresent(state, present), found, verdicts }
+  const work: Work = { writer, present, breathe: createBreather(), before: slotsPresent(state, present), found }
   writer.first(structure.before)
-  await writeNode(state, work)
+  await writeFixed(state, work)
   for (const forwarding of wanted.values()) await write(state, forwarding, work)
   if (found) for (const element of present.rest()) found(foreign(state, element))
-  const used = new Set([...verdicts].flatMap((verdict) => chainsOfVerdict(family, verdict)).map(({ name }) => name))
-  const unused = [...chains].filter((name) => chainsOfVerdict(family, `goto ${name}`).length > 0 && !used.has(name))
-  await writer.finish(() => present.takeRest(), [...structure.after, ...unused.sort(byReference).map(chainGone)])
+  await writer.finish(() => present.takeRest(), structure.after)
   books.releaseNumbers()
 }
-
-const chainGone = (chain: string) => ({ kind: 'delete chain' as const, chain })
-
-/** `sticky-…` leads to the other two kinds. */
-const byReference = (a: string, b: string): number => Number(b.startsWith('sticky-')) - Number(a.startsWith('sticky-'))
 
 interface Work {
   readonly writer: TableWriter
@@ -172,23 +186,20 @@ interface Work {
   /** Where endpoints were, where the books do not know. */
   readonly before?: SlotsBefore
   readonly found?: ((drift: Drift) => void) | undefined
-  /** Takes every verdict that leads to a chain. */
-  readonly verdicts?: Set<string>
 }
 
-const writeNode = async ({ books, table }: State, { writer, present, found }: Work): Promise<void> => {
-  const group = compare(
-    present,
-    { elements: books.nodeElements() },
-    found && ((kind, each) => found(elementDrift(table, kind, each))),
-  )
+/** What belongs to no Service. */
+const writeFixed = async ({ books, table, family, chains }: State, { writer, present, found }: Work): Promise<void> => {
+  const choices = [...chains].flatMap((name) => choiceOfChain(name) ?? [])
+  const elements = [...books.nodeElements(), ...FIXED_VERDICTS, ...choices.map((id) => choiceVerdict(family, id))]
+  const group = compare(present, { elements }, found && ((kind, each) => found(elementDrift(table, kind, each))))
   const rest = ['pods', 'service-cidrs'].flatMap((set) => present.takeIntervals(set))
   for (const element of rest) found?.(elementDrift(table, 'foreign', element))
   await writer.add({ ...group, remove: [...group.remove, ...rest] })
 }
 
 const write = async ({ books, table }: State, forwarding: Forwarding, work: Work): Promise<void> => {
-  const { writer, present, before, found, verdicts } = work
+  const { writer, present, before, found } = work
   await work.breathe()
   const { key } = forwarding
   const tell = found && ((kind: Drift['kind'], element: Element) => found({ ...elementDrift(table, kind, element), key }))
@@ -197,9 +208,8 @@ const write = async ({ books, table }: State, forwarding: Forwarding, work: Work
   writer.addShared(shared)
   const group = compare(present, { key, elements }, tell)
   const remove: Element[] = [...group.remove]
-  for (const { set, key: place, value } of elements) {
+  for (const { set, key: place } of elements) {
     if (set === 'services') remove.push(...present.takeIntervals('allowed', place))
-    if (verdicts && value?.startsWith('goto ')) verdicts.add(value)
   }
   if (tell) for (const element of remove.slice(group.remove.length)) tell('foreign', element)
   await writer.add({ ...group, remove })

@@ -1,5 +1,6 @@
 import type { IPFamily } from '../../../ip/index.ts'
-import type { Chain, NamedSet, Table } from '../../../kernel/nft/index.ts'
+import type { Chain, Element, NamedSet, Table } from '../../../kernel/nft/index.ts'
+import type { SourceClass } from '../../../model/index.ts'
 
 /** The words of nft that differ between the families. */
 interface Words {
@@ -36,10 +37,12 @@ export const setsOf = (family: IPFamily): readonly NamedSet[] => {
     { name: 'restricted', type: frontend },
     { name: 'allowed', type: [...frontend, address], flags: ['interval'] },
     { name: 'hairpin', type: [address, address] },
-    { name: 'services', type: frontend, data: ['verdict'] },
-    { name: 'services-pod', type: frontend, data: ['verdict'] },
-    { name: 'services-node', type: frontend, data: ['verdict'] },
-    { name: 'masquerades', type: frontend, data: ['verdict'] },
+    // Not verdicts: whenever a verdict is added the kernel checks all of its map, from every hook that leads to it.
+    { name: 'services', type: frontend, data: ['classid'] },
+    { name: 'services-pod', type: frontend, data: ['classid'] },
+    { name: 'services-node', type: frontend, data: ['classid'] },
+    { name: 'verdicts', type: ['classid'], data: ['verdict'] },
+    ...CLASSES.map((source) => ({ name: masquerades(source), type: frontend })),
     { name: 'endpoints', type: [...frontend, 'classid'], data: [address, 'inet_service'] },
     { name: 'ports', type: frontend, data: ['mark'] },
     { name: 'choices', type: ['mark', 'classid'], data: ['classid'] },
@@ -66,13 +69,7 @@ export const fixedChains = (family: IPFamily): readonly ChainLayout[] => {
     {
       name: 'postrouting',
       hook: { type: 'nat', hook: 'postrouting', priority: 100 },
-      rules: [
-        `ct status dnat ${ip} saddr . ${ip} daddr @hairpin masquerade fully-random`,
-        ...PROTOCOLS.map(
-          (protocol) =>
-            `meta l4proto ${protocol} ct status dnat ct original ${ip} daddr . meta l4proto . ct original proto-dst vmap @masquerades`,
-        ),
-      ],
+      rules: ['ct status dnat goto masquerading'],
     },
     {
       name: 'dispatch',
@@ -83,11 +80,11 @@ export const fixedChains = (family: IPFamily): readonly ChainLayout[] => {
         'goto from-any',
       ],
     },
-    { name: 'from-pod', rules: [`${key} vmap @services-pod`, 'goto from-any'] },
-    { name: 'from-node', rules: [`${key} vmap @services-node`, 'goto from-any'] },
+    { name: 'from-pod', rules: [toVerdict(key, 'services-pod'), 'goto from-any'] },
+    { name: 'from-node', rules: [toVerdict(key, 'services-node'), 'goto from-any'] },
     {
       name: 'from-any',
-      rules: [`${key} vmap @services`, `${ip} daddr @cluster-ips goto refuse`, `${ip} daddr @service-cidrs goto refuse`],
+      rules: [toVerdict(key, 'services'), `${ip} daddr @cluster-ips goto refuse`, `${ip} daddr @service-cidrs goto refuse`],
     },
     { name: 'refuse', rules: ['meta l4proto tcp reject with tcp reset', 'reject'] },
     {
@@ -97,23 +94,46 @@ export const fixedChains = (family: IPFamily): readonly ChainLayout[] => {
         'goto refuse',
       ],
     },
-    ...masqueradeChains(ip),
+    {
+      name: 'masquerading',
+      rules: [
+        `${ip} saddr . ${ip} daddr @hairpin ${MASQUERADE}`,
+        `${ip} saddr @pods goto masquerading-pod`,
+        'fib saddr type local goto masquerading-node',
+        'goto masquerading-outside',
+      ],
+    },
+    ...CLASSES.map((source) => ({
+      name: `masquerading-${source}`,
+      rules: PROTOCOLS.map(
+        (protocol) =>
+          `meta l4proto ${protocol} ct original ${ip} daddr . meta l4proto . ct original proto-dst @${masquerades(source)} ${MASQUERADE}`,
+      ),
+    })),
   ]
 }
 
 const MASQUERADE = 'masquerade fully-random'
-const CLASSES = ['pod', 'node', 'outside'] as const
+const CLASSES: readonly SourceClass[] = ['pod', 'node', 'outside']
 
-/** One chain for each choice of source classes; the last, all three, needs no look at the source. */
-const masqueradeChains = (ip: Table['family']): readonly ChainLayout[] =>
-  [1, 2, 3, 4, 5, 6, 7].map((bits) => {
-    const classes = CLASSES.filter((_, index) => (bits & (1 << index)) !== 0)
-    const verdict = (source: (typeof CLASSES)[number]): string => (classes.includes(source) ? MASQUERADE : 'return')
-    const bySource = [`${ip} saddr @pods ${verdict('pod')}`, `fib saddr type local ${verdict('node')}`, verdict('outside')]
-    return { name: masqueradeChain(classes), rules: bits === 7 ? [MASQUERADE] : bySource }
-  })
+/** The set of frontends where sources of a class are masqueraded. */
+export const masquerades = (source: SourceClass): string => `masquerades-${source}`
 
-export const masqueradeChain = (classes: readonly ('pod' | 'node' | 'outside')[]): string => `masquerade-${classes.join('-')}`
+/** A frontend that is not in the map ends the rule before it is judged. */
+const toVerdict = (key: string, map: string): string => `meta priority set ${key} map @${map} meta priority vmap @verdicts`
+
+/** The maps from frontends to what becomes of their connections. */
+export const SERVICES: ReadonlySet<string> = new Set(['services', 'services-pod', 'services-node'])
+
+/** What becomes of a frontend's connections, as the services maps have it: a key of `verdicts`. */
+export const REFUSE = 'ffff:1'
+export const DROP = 'ffff:2'
+
+/** The elements of `verdicts` that are always there. */
+export const FIXED_VERDICTS: readonly Element[] = [
+  { set: 'verdicts', key: REFUSE, value: 'goto refuse' },
+  { set: 'verdicts', key: DROP, value: 'drop' },
+]
 
 /** How an endpoint is chosen: the set it is of, how many there are, and for how long a client stays. */
 export interface Choice {
@@ -122,17 +142,48 @@ export interface Choice {
   readonly timeoutSeconds: number | undefined
 }
 
-export const choiceChain = ({ set, count, timeoutSeconds }: Choice): string =>
-  timeoutSeconds === undefined ? `pick-${set}-${count}` : `sticky-${set}-${count}-${timeoutSeconds}`
-
-/** The chains that a verdict of a services map needs; the one that it names is the last. None for fixed chains. */
-export const chainsOfVerdict = (family: IPFamily, verdict: string): readonly ChainLayout[] => {
-  const [, kind, setName, count, timeout] = /^goto (pick|sticky)-(cluster|local)-(\d+)(?:-(\d+))?$/.exec(verdict) ?? []
-  if (kind === undefined) return []
-  const set = setName === 'local' ? 'local' : 'cluster'
-  const pick = pickChain(set, Number(count))
-  return timeout === undefined ? [pick] : [pick, stickChain(family, timeout), stickyChain(family, pick, { set, timeout })]
+/** A choice as the services maps have it: the count (of the local set from 0x8001 on) behind the timeout. */
+export const choiceId = ({ set, count, timeoutSeconds }: Choice): string => {
+  const minor = count + (set === 'local' ? LOCAL_SLOTS : 0)
+  return `${(timeoutSeconds === undefined ? 0 : timeoutId(timeoutSeconds)).toString(16)}:${minor.toString(16)}`
 }
+
+/** From here on timeouts count in twos, so that a day fits 16 bits and leaves the last ones free. */
+const FINE_TIMEOUTS = 0x8000
+
+const timeoutId = (seconds: number): number =>
+  seconds <= FINE_TIMEOUTS ? Math.max(seconds, 1) : FINE_TIMEOUTS + Math.ceil((seconds - FINE_TIMEOUTS) / 2)
+
+const timeoutOf = (id: number): number => (id <= FINE_TIMEOUTS ? id : FINE_TIMEOUTS + (id - FINE_TIMEOUTS) * 2)
+
+/** The chains and the element of `verdicts` that a value of a services map needs; the chain that it leads to is the last. None for refusals. */
+export const choiceLayout = (family: IPFamily, id: string): readonly ChainLayout[] => {
+  const [major = 0, minor = 0] = id.split(':').map((half) => Number.parseInt(half, 16))
+  if (id === REFUSE || id === DROP) return []
+  const set = minor > LOCAL_SLOTS ? 'local' : 'cluster'
+  const pick = pickChain(set, set === 'local' ? minor - LOCAL_SLOTS : minor)
+  if (major === 0) return [pick]
+  const timeout = String(timeoutOf(major))
+  return [pick, stickChain(family, timeout), stickyChain(family, pick, { set, timeout })]
+}
+
+/** The value of a services map that leads to a chain of this name; undefined for other chains. */
+export const choiceOfChain = (name: string): string | undefined => {
+  const [, kind, setName, count, timeout] = /^(pick|sticky)-(cluster|local)-(\d+)(?:-(\d+))?$/.exec(name) ?? []
+  if (kind === undefined || (kind === 'sticky') !== (timeout !== undefined)) return undefined
+  const set = setName === 'local' ? 'local' : 'cluster'
+  return choiceId({ set, count: Number(count), timeoutSeconds: timeout === undefined ? undefined : Number(timeout) })
+}
+
+/** Whether a chain is made for choices, and goes when nobody is led to it. */
+export const isOfChoice = (chain: string): boolean => choiceOfChain(chain) !== undefined || /^stick-\d+$/.test(chain)
+
+/** The element of `verdicts` for a choice. */
+export const choiceVerdict = (family: IPFamily, id: string): Element => ({
+  set: 'verdicts',
+  key: id,
+  value: `goto ${choiceLayout(family, id).at(-1)?.name ?? 'refuse'}`,
+})
 
 const pickChain = (set: Choice['set'], count: number): ChainLayout => ({
   name: `pick-${set}-${count}`,

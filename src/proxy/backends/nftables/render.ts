@@ -10,7 +10,7 @@ import {
   type SourceClass,
 } from '../../../model/index.ts'
 import { ownClass } from './hairpin.ts'
-import { choiceChain, LOCAL_SLOTS, masqueradeChain } from './layout.ts'
+import { choiceId, DROP, LOCAL_SLOTS, masquerades, REFUSE } from './layout.ts'
 import { classId, type Numbers } from './numbers.ts'
 import { type PortSlots, targetText } from './slots.ts'
 
@@ -118,15 +118,14 @@ const addFrontend = (
 ): void => {
   const { key, frontend } = place
   const { routes } = frontend
-  const verdict = (route: Route): string => routeVerdict(route, slots[route.set].length, port.affinityTimeoutSeconds)
-  const base = verdict(routes.outside)
+  const choice = (route: Route): string => routeChoice(route, slots[route.set].length, port.affinityTimeoutSeconds)
+  const base = choice(routes.outside)
   elements.push({ set: 'services', key, value: base })
   for (const source of ['pod', 'node'] as const) {
-    const value = verdict(routes[source])
+    const value = choice(routes[source])
     if (value !== base) elements.push({ set: `services-${source}`, key, value })
   }
-  const masqueraded = CLASSES.filter((source) => routes[source].masquerade === 'always')
-  if (masqueraded.length > 0) elements.push({ set: 'masquerades', key, value: `goto ${masqueradeChain(masqueraded)}` })
+  for (const source of CLASSES) if (routes[source].masquerade === 'always') elements.push({ set: masquerades(source), key })
   for (const set of SETS) {
     if (!uses(place, set)) continue
     const targets = slots[set]
@@ -138,9 +137,9 @@ const addFrontend = (
   addAllowed(elements, place)
 }
 
-const routeVerdict = ({ set, whenEmpty }: Route, count: number, timeoutSeconds: number | undefined): string => {
-  if (count > 0) return `goto ${choiceChain({ set, count, timeoutSeconds })}`
-  return whenEmpty === 'drop' ? 'drop' : 'goto refuse'
+const routeChoice = ({ set, whenEmpty }: Route, count: number, timeoutSeconds: number | undefined): string => {
+  if (count > 0) return choiceId({ set, count, timeoutSeconds })
+  return whenEmpty === 'drop' ? DROP : REFUSE
 }
 
 const addAllowed = (elements: Element[], { key, address, frontend: { allowedSources } }: Place): void => {

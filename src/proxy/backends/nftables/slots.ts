@@ -13,6 +13,9 @@ export type SlotsBefore = (
   set: 'cluster' | 'local',
 ) => (slot: number) => string | undefined
 
+/** Slots are numbers of 15 bits, beside one for the policy. Endpoints beyond them get no connections. */
+const MOST_SLOTS = 0x7fff
+
 /** Gives every endpoint of every port a slot. Those that had one keep it and the last ones fill the holes, so that a change moves as few as it can. */
 export const slotsOf = (forwarding: Forwarding, before: SlotsBefore): readonly PortSlots[] =>
   forwarding.ports.map((port) => ({
@@ -37,7 +40,8 @@ const portId = ({ protocol, port }: PortForwarding): string => `${protocol} ${po
 /** An endpoint as elements have it. */
 export const targetText = ({ address, port }: Target): string => `${address} . ${port}`
 
-const inSlots = (targets: readonly Target[], before: (slot: number) => string | undefined): readonly Target[] => {
+const inSlots = (all: readonly Target[], before: (slot: number) => string | undefined): readonly Target[] => {
+  const targets = all.length > MOST_SLOTS ? all.slice(0, MOST_SLOTS) : all
   if (isAsBefore(targets, before)) return targets
   const left = new Map(targets.map((target) => [targetText(target), target]))
   const kept: (Target | undefined)[] = []

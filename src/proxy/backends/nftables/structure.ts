@@ -9,7 +9,7 @@ import {
   tableText,
 } from '../../../kernel/nft/index.ts'
 import type { Drift } from '../../backend.ts'
-import { type ChainLayout, chainsOfVerdict, fixedChains, setsOf } from './layout.ts'
+import { type ChainLayout, choiceLayout, choiceOfChain, fixedChains, setsOf } from './layout.ts'
 
 /** What must be done so that sets, chains and rules are ours. */
 export interface Structure {
@@ -79,8 +79,11 @@ interface ComparedChains {
 const compareChains = (family: IPFamily, { chains }: TableContents): ComparedChains => {
   const fixed = fixedChains(family)
   const wanted = new Map(fixed.map((layout) => [layout.name, layout]))
-  // Chains of verdicts are made when they are needed: those that are there must be right.
-  for (const { name } of chains) for (const layout of chainsOfVerdict(family, `goto ${name}`)) wanted.set(layout.name, layout)
+  // Chains of choices are made when they are needed: those that are there must be right.
+  for (const { name } of chains) {
+    const choice = choiceOfChain(name)
+    for (const layout of choice === undefined ? [] : choiceLayout(family, choice)) wanted.set(layout.name, layout)
+  }
   const live = new Map(chains.map((chain) => [chain.name, chain]))
   const foreign = chains.filter(({ name }) => !wanted.has(name))
   const rehooked = [...wanted.values()].filter((layout) => hasOtherHook(live.get(layout.name), layout))
