@@ -30,6 +30,7 @@ export interface ConntrackEntry {
   readonly replied: boolean
 }
 
+/** Which entries to list. */
 export interface ListFilter {
   readonly family: IPFamily
   readonly protocol: FlowProtocol

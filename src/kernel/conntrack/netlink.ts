@@ -7,6 +7,7 @@ import type { Conntrack, ConntrackEntry, ListFilter } from './entries.ts'
 import { listRequest, writeRemoval } from './requests.ts'
 import { listsOf } from './wanted.ts'
 
+/** Where to speak netlink. */
 export interface NetlinkConntrackOptions {
   readonly libc: Libc
   /** Path of another network namespace. */

@@ -4,12 +4,14 @@ import type { Conntrack } from './entries.ts'
 import { createNetlinkConntrack } from './netlink.ts'
 import { createConntrackTool } from './tool.ts'
 
+/** The ways there may be. */
 export interface OpenConntrackOptions {
   /** What `loadLibc` gave. */
   readonly libc: Libc | NoLibc
   readonly exec: Exec
 }
 
+/** The way that works here. */
 export type OpenedConntrack =
   /** `fallback` says why the tool is used. */
   | { readonly conntrack: Conntrack; readonly by: 'netlink' | 'tool'; readonly fallback?: string }

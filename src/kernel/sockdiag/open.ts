@@ -4,12 +4,14 @@ import { createNetlinkSockDiag } from './netlink.ts'
 import type { ConnectedSocket, SockDiag, SocketEnd } from './sockets.ts'
 import { createSocketTool } from './tool.ts'
 
+/** The ways there may be. */
 export interface OpenSockDiagOptions {
   /** What `loadLibc` gave. */
   readonly libc: Libc | NoLibc
   readonly exec: Exec
 }
 
+/** The way that works here. */
 export type OpenedSockDiag =
   | { readonly sockDiag: SockDiag; readonly by: 'netlink' | 'tool' }
   /** Why there is none, and what to do. */
@@ -23,6 +25,7 @@ export const openSockDiag = async ({ libc, exec }: OpenSockDiagOptions): Promise
   return missing === undefined ? { sockDiag, by } : { missing }
 }
 
+/** Where sockets are looked for, and which are ended. */
 export interface SocketFreerOptions {
   readonly sockDiag: SockDiag
   /** Paths of the namespaces to look in, asked for each time. */

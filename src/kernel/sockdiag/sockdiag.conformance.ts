@@ -21,7 +21,7 @@ export interface SockDiagHarness {
   close(): Promise<void>
 }
 
-export interface OpenSocket {
+interface OpenSocket {
   /** Whether a program can still send by it without naming a destination. */
   isConnected(): Promise<boolean>
   close(): Promise<void>

@@ -13,6 +13,7 @@ export const isConnectedTo = (remotes: readonly SocketEnd[]): ((socket: Connecte
 
 const keyOf = ({ address, port }: SocketEnd): string => `${address} ${port}`
 
+/** Sockets of each namespace together. */
 export const byNamespace = (sockets: readonly ConnectedSocket[]): ReadonlyMap<string, readonly ConnectedSocket[]> => {
   const groups = new Map<string, ConnectedSocket[]>()
   for (const socket of sockets) {

@@ -1,12 +1,14 @@
+import { setImmediate } from 'node:timers/promises'
 import { type Clock, errorMessage, type Logger } from '../../base/index.ts'
 import type { IPFamily } from '../../ip/index.ts'
-import type { Conntrack } from '../../kernel/conntrack/index.ts'
+import type { Conntrack, ConntrackEntry } from '../../kernel/conntrack/index.ts'
 import type { Forwarding, NodeView } from '../../model/index.ts'
 import type { Change } from '../backend.ts'
 import { desiredRemovals } from './desired-flows.ts'
 import { type ChangedForwarding, desiredLook, type MovedProtocol, type Suspect } from './desired-look.ts'
 import type { FlowMetrics } from './metrics.ts'
 
+/** What a cleaner works with. */
 export interface FlowCleanerOptions {
   readonly conntrack: Conntrack
   readonly clock: Clock
@@ -14,6 +16,7 @@ export interface FlowCleanerOptions {
   readonly metrics: FlowMetrics
 }
 
+/** What one look did. */
 export interface CleanReport {
   /** Frontends whose flows were looked at; when none, nothing was listed. */
   readonly frontends: number
@@ -47,6 +50,7 @@ interface State extends FlowCleanerOptions {
   node: NodeView | undefined
 }
 
+/** One for a backend and the life of a process; it learns what was carried from the calls. */
 export const createFlowCleaner = (options: FlowCleanerOptions): FlowCleaner => {
   const state: State = { ...options, doubted: new Map(), node: undefined }
   return {
@@ -162,6 +166,9 @@ const groupsOf = (suspects: ReadonlyMap<string, Suspect>): ReadonlyMap<string, G
   return groups
 }
 
+/** So many flows are judged in some ten milliseconds; then other work has a turn. */
+const AT_ONCE = 5_000
+
 const look = async (
   { conntrack, clock, log, metrics }: State,
   { family, protocol, suspects }: Group,
@@ -170,7 +177,12 @@ const look = async (
   const start = clock.monotonic()
   const destinations = [...suspects.values()].map(({ destination: { address, port } }) => ({ address, port }))
   const entries = await conntrack.list({ family, protocol, destinations })
-  const stale = desiredRemovals({ entries, suspects, node: change.node, carried: () => after.values() })
+  const stale: ConntrackEntry[] = []
+  for (let from = 0; from < entries.length; from += AT_ONCE) {
+    if (from > 0) await setImmediate()
+    const part = entries.slice(from, from + AT_ONCE)
+    stale.push(...desiredRemovals({ entries: part, suspects, node: change.node, carried: () => after.values() }))
+  }
   const removed = await conntrack.remove(stale)
   metrics.duration.observe({ ip_family: family }, (clock.monotonic() - start) / 1_000)
   metrics.deleted.inc({ ip_family: family }, removed)

@@ -3,6 +3,7 @@ import { canonical, type Forwarding, isAllowed, type NodeView, type SourceClass,
 import { type Carried, destinationKey, type Suspect, targetsOf } from './desired-look.ts'
 import { endpointKey, keptEndpoints } from './kept.ts'
 
+/** What flows are judged by. */
 export interface FlowsInput {
   readonly entries: readonly ConntrackEntry[]
   /** By {@link destinationKey}. */
@@ -23,17 +24,18 @@ export interface FlowsInput {
  */
 export const desiredRemovals = ({ entries, suspects, node, carried }: FlowsInput): readonly ConntrackEntry[] => {
   const judge = createJudge(node)
-  const doubtful = entries.filter((entry) => {
-    const suspect = suspectOf(entry, suspects)
-    return suspect !== undefined && judge(entry, suspect)
-  })
-  if (!doubtful.some((entry) => suspectOf(entry, suspects)?.isNodePort)) return doubtful
+  const stale: ConntrackEntry[] = []
+  const atNodePorts: ConntrackEntry[] = []
+  for (const entry of entries) {
+    const suspect = entry.protocol === 'TCP' ? undefined : suspects.get(keyOf(entry))
+    if (suspect === undefined || !judge(entry, suspect)) continue
+    if (suspect.isNodePort) atNodePorts.push(entry)
+    else stale.push(entry)
+  }
+  if (atNodePorts.length === 0) return stale
   const taken = ownAddresses(carried(), node)
-  return doubtful.filter((entry) => !suspectOf(entry, suspects)?.isNodePort || !taken.has(keyOf(entry)))
+  return [...stale, ...atNodePorts.filter((entry) => !taken.has(keyOf(entry)))]
 }
-
-const suspectOf = (entry: ConntrackEntry, suspects: ReadonlyMap<string, Suspect>): Suspect | undefined =>
-  entry.protocol === 'TCP' ? undefined : suspects.get(keyOf(entry))
 
 const keyOf = ({ protocol, original }: ConntrackEntry): string =>
   // Entries of TCP are told apart before they get here.
@@ -42,44 +44,42 @@ const keyOf = ({ protocol, original }: ConntrackEntry): string =>
 /** Says whether an entry must go; what it needs of a frontend is computed once. */
 const createJudge = (node: NodeView): ((entry: ConntrackEntry, suspect: Suspect) => boolean) => {
   const classOf = sourceClassifier(node)
-  const known = new Map<string, FrontendFlows>()
-  return (entry, { destination, now, had }) => {
+  const known = new Map<Carried, FrontendFlows>()
+  return (entry, { now, had }) => {
     const leadsTo = endpointKey(entry.reply.source)
     if (now === undefined) return had.has(leadsTo)
-    const key = destinationKey(destination)
-    const flows = known.get(key) ?? flowsOf(now)
-    known.set(key, flows)
-    if (!flows.isEveryoneAlike && !isAllowed(now.frontend, packetOf(entry, 'outside'))) return isTranslated(entry)
-    const { kept, hasEndpoint } = flows.isEveryoneAlike ? flows.byClass.outside : flows.byClass[classOfEntry(entry, classOf)]
+    const flows = known.get(now) ?? flowsOf(now)
+    known.set(now, flows)
+    if (now.frontend.allowedSources !== undefined && !isAllowed(now.frontend, packetOf(entry))) return isTranslated(entry)
+    const { kept, hasEndpoint } = flows(flows.isEveryoneAlike ? 'outside' : classOfEntry(entry, classOf))
     return !kept.has(leadsTo) && (hasEndpoint || isTranslated(entry))
   }
 }
 
 interface FrontendFlows {
-  /** All sources are treated alike, so that nothing need be known of an entry's. */
+  (source: SourceClass): { readonly kept: ReadonlySet<string>; readonly hasEndpoint: boolean }
+  /** All sources have the same route, so that nothing need be known of an entry's. */
   readonly isEveryoneAlike: boolean
-  readonly byClass: Readonly<Record<SourceClass, { readonly kept: ReadonlySet<string>; readonly hasEndpoint: boolean }>>
 }
 
-const flowsOf = ({ port, frontend }: Carried): FrontendFlows => {
-  const { routes, allowedSources } = frontend
-  const of = (source: SourceClass) => ({
-    kept: keptEndpoints(port, routes[source].set),
-    hasEndpoint: targetsOf(port, routes[source]).length > 0,
-  })
-  return {
-    isEveryoneAlike:
-      allowedSources === undefined && routes.pod.set === routes.outside.set && routes.node.set === routes.outside.set,
-    byClass: { pod: of('pod'), node: of('node'), outside: of('outside') },
+const flowsOf = ({ port, frontend: { routes } }: Carried): FrontendFlows => {
+  const known = new Map<string, ReturnType<FrontendFlows>>()
+  const of = (source: SourceClass): ReturnType<FrontendFlows> => {
+    const { set } = routes[source]
+    const flows = known.get(set) ?? { kept: keptEndpoints(port, set), hasEndpoint: targetsOf(port, routes[source]).length > 0 }
+    known.set(set, flows)
+    return flows
   }
+  const { set } = routes.outside
+  return Object.assign(of, { isEveryoneAlike: routes.pod.set === set && routes.node.set === set })
 }
 
 const classOfEntry = ({ original }: ConntrackEntry, classOf: ReturnType<typeof sourceClassifier>): SourceClass =>
   classOf(original.source.address, original.destination.address)
 
-/** The class is not read by the source filter. */
-const packetOf = ({ original, protocol }: ConntrackEntry, source: SourceClass) => ({
-  source: { class: source, address: original.source.address },
+/** For the source filter, which does not read the class. */
+const packetOf = ({ original, protocol }: ConntrackEntry) => ({
+  source: { class: 'outside' as const, address: original.source.address },
   destination: original.destination,
   protocol,
 })

@@ -33,6 +33,7 @@ export interface Suspect {
   readonly had: ReadonlySet<string>
 }
 
+/** A frontend with the endpoints behind it. */
 export interface Carried {
   readonly port: PortForwarding
   readonly frontend: Frontend
@@ -59,10 +60,11 @@ export const desiredLook = (
 ): ReadonlyMap<string, Suspect> => {
   const gone = new Map<string, Suspect>()
   const carried = new Map<string, Suspect>()
+  const [addresses, addressesBefore] = [nodePortAddresses(node), nodePortAddresses(nodeBefore)]
   for (const { before, after, isUnsure } of changed) {
-    const now = after === undefined ? new Map<string, Place>() : placesOf(after, node)
+    const now = after === undefined ? new Map<string, Place>() : placesOf(after, addresses)
     const earlier = new Map<string, readonly Place[]>()
-    for (const [key, place] of before.flatMap((each) => [...placesOf(each, nodeBefore)])) {
+    for (const [key, place] of before.flatMap((each) => [...placesOf(each, addressesBefore)])) {
       earlier.set(key, [...(earlier.get(key) ?? []), place])
     }
     for (const [key, places] of earlier) if (!now.has(key)) addGone(gone, key, places)
@@ -75,6 +77,7 @@ export const desiredLook = (
   return new Map([...gone, ...carried])
 }
 
+/** Names a destination in one word; the family is in the address. */
 export const destinationKey = ({ protocol, address, port }: Omit<Destination, 'family'>): string =>
   `${protocol} ${address} ${port}`
 
@@ -87,14 +90,14 @@ interface Place {
 }
 
 /** Where a Service is reached, by {@link destinationKey}; an address of its own goes before a NodePort on the same one, as in `decide`. */
-const placesOf = (forwarding: Forwarding, node: NodeView): Map<string, Place> => {
+const placesOf = (forwarding: Forwarding, nodePorts: ReturnType<typeof nodePortAddresses>): Map<string, Place> => {
   const places = new Map<string, Place>()
   for (const isNodePort of [true, false]) {
     for (const port of forwarding.ports) {
       if (port.protocol === 'TCP') continue
       for (const frontend of port.frontends) {
         if ((frontend.address === undefined) !== isNodePort) continue
-        const addresses = frontend.address === undefined ? nodePortAddresses(node, forwarding.family) : [frontend.address]
+        const addresses = frontend.address === undefined ? nodePorts[forwarding.family] : [frontend.address]
         for (const address of addresses) {
           const destination = { family: forwarding.family, protocol: port.protocol, address, port: frontend.port }
           places.set(destinationKey(destination), { destination, isNodePort, now: { port, frontend } })
@@ -105,8 +108,11 @@ const placesOf = (forwarding: Forwarding, node: NodeView): Map<string, Place> =>
   return places
 }
 
-const nodePortAddresses = (node: NodeView, family: IPFamily): readonly string[] =>
-  node.nodePortAddresses.map(canonical).filter((address) => familyOf(address) === family)
+const nodePortAddresses = (node: NodeView): Readonly<Record<IPFamily, readonly string[]>> => {
+  const addresses = node.nodePortAddresses.map(canonical)
+  const of = (family: IPFamily): readonly string[] => addresses.filter((address) => familyOf(address) === family)
+  return { IPv4: of('IPv4'), IPv6: of('IPv6') }
+}
 
 const addGone = (gone: Map<string, Suspect>, key: string, places: readonly Place[]): void => {
   const [first] = places

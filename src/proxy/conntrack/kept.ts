@@ -14,4 +14,5 @@ export const keptEndpoints = (port: PortForwarding, set: Route['set']): Readonly
       .map(endpointKey),
   )
 
+/** Names an endpoint in one word. */
 export const endpointKey = ({ address, port }: Target): string => `${address} ${port}`

@@ -10,6 +10,7 @@ export interface FlowMetrics {
 /** 1 ms doubling 15 times, as kube-proxy. */
 const BUCKETS = Array.from({ length: 15 }, (_, index) => 0.001 * 2 ** index)
 
+/** In a registry that has none of them yet. */
 export const createFlowMetrics = (registry: Registry): FlowMetrics => {
   const common = { labelNames: ['ip_family'] as const, registers: [registry] }
   const name = (rest: string): string => `kubeproxy_conntrack_reconciler_${rest}`
