@@ -27,13 +27,13 @@ export interface AddressMatch {
   readonly not?: boolean
 }
 
-export interface MarkMatch {
+interface MarkMatch {
   readonly value: number
   readonly mask: number
   readonly not?: boolean
 }
 
-export interface StateMatch {
+interface StateMatch {
   /** Sorted. */
   readonly names: readonly string[]
   readonly not?: boolean

@@ -10,7 +10,7 @@ export interface Tool {
   run(place: Place, suffix: '' | '-restore' | '-save', call: Call): Promise<string>
 }
 
-export interface Call {
+interface Call {
   readonly args?: readonly string[]
   readonly stdin?: string
 }

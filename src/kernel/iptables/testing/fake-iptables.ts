@@ -24,12 +24,14 @@ export interface FakeOptions {
   readonly random?: () => number
   /** In seconds. */
   readonly now?: () => number
+  /** Lines that the kernel refuses. */
+  readonly refuses?: RegExp
   /** What is said of families and flavours that do not work. */
   readonly broken?: Readonly<Partial<Record<IPFamily | Flavour, string>>>
 }
 
 /** iptables without a kernel: it reads the rendered text, strict as the tools and the kernel are. */
-export const fakeIptables = ({ random = Math.random, now = () => 0, broken = {} }: FakeOptions = {}): FakeIptables => {
+export const fakeIptables = ({ random = Math.random, now = () => 0, broken = {}, refuses }: FakeOptions = {}): FakeIptables => {
   const worlds = new Map<string, Map<TableName, FakeTable>>()
   const states = new Map<string, FakeState>()
   const restored: string[] = []
@@ -51,7 +53,7 @@ export const fakeIptables = ({ random = Math.random, now = () => 0, broken = {} 
       for (const input of renderInBatches(transaction)) {
         const left = tablesLeft
         tablesLeft = undefined
-        runRestore(worldOf(place), left === undefined ? input : firstTables(input, left))
+        runRestore(worldOf(place), left === undefined ? input : firstTables(input, left), refuses)
         if (left !== undefined) throw new Error('iptables-restore: killed')
         restored.push(input)
       }

@@ -1,3 +1,4 @@
+import { HostError } from '../../../host/index.ts'
 import { parseRule, type Rule, renderRule, type TableName } from '../index.ts'
 
 export interface FakeRule {
@@ -24,10 +25,11 @@ const BUILT_IN: Readonly<Record<TableName, readonly string[]>> = {
  * Does what `iptables-restore --noflush` does with an input: a table is changed at its COMMIT. Fails on text that it does not know, and on what the
  * kernel refuses.
  */
-export const runRestore = (tables: Map<TableName, FakeTable>, input: string): void => {
+export const runRestore = (tables: Map<TableName, FakeTable>, input: string, refuses?: RegExp): void => {
   let open: { readonly name: TableName; readonly table: FakeTable } | undefined
   for (const [index, line] of input.split('\n').entries()) {
     if (line === '') continue
+    if (refuses?.test(line) === true) throw refused(index, `Operation not supported: ${line}`)
     if (line.startsWith('*')) {
       const name = nameOf(line.slice(1))
       open = { name, table: structuredClone(tables.get(name)) ?? newTable(name) }
@@ -52,7 +54,10 @@ const nameOf = (text: string): TableName => {
 
 const newTable = (name: TableName): FakeTable => new Map(BUILT_IN[name].map((chain) => [chain, { isBuiltIn: true, rules: [] }]))
 
-const refused = (index: number, why: string): Error => new Error(`iptables-restore: line ${index + 1} failed: ${why}`)
+const refused = (index: number, why: string): Error => {
+  const stderr = `iptables-restore: line ${index + 1} failed: ${why}`
+  return new HostError(stderr, { code: 'EEXIT', command: ['iptables-restore'], exitCode: 1, stderr })
+}
 
 const runLine = (table: FakeTable, line: string, at: At): void => {
   const declared = /^:([\w-]+) - \[0:0\]$/.exec(line)?.[1]

@@ -1,21 +1,22 @@
-import type { Iptables, Place, ReadChain } from '../../../kernel/iptables/index.ts'
-import type { Forwarding, NodeView } from '../../../model/index.ts'
+import { errorMessage } from '../../../base/index.ts'
+import { HostError } from '../../../host/index.ts'
+import type { Iptables, Place } from '../../../kernel/iptables/index.ts'
+import type { Forwarding } from '../../../model/index.ts'
 import type { Change, Drift } from '../../backend.ts'
-import { type Books, createBooks, driftOf, transactionOf } from './diff.ts'
-import type { Release, Step } from './diff-steps.ts'
-import { CANARY, entries, fixedChains, type LayoutOptions, nodeItems, owns, TABLES } from './layout.ts'
-import type { Rendered } from './port-view.ts'
-import { renderForwarding } from './render.ts'
+import { driftOf, transactionOf } from './diff.ts'
+import type { Step } from './diff-steps.ts'
+import { CANARY, type LayoutOptions, owns, TABLES } from './layout.ts'
+import { createTold, type Refused, type Told } from './record.ts'
 
 /** One family's rules in the kernel. */
 export interface FamilyRules {
-  sync(change: Change): Promise<void>
+  /** Gives the Services that the kernel refuses; the others are carried. */
+  sync(change: Change): Promise<Refused>
   /** Reads the kernel back and puts right what differs from what was told. */
   audit(): Promise<readonly Drift[]>
   /** Whether the canary chains are as they were written; others that flush a table take them along. */
   isFlushed(): Promise<boolean>
-  readonly books: Books
-  readonly layout: LayoutOptions | undefined
+  readonly told: Told
 }
 
 /** What does not change while the backend lives. */
@@ -24,107 +25,134 @@ export type FamilyOptions = Omit<LayoutOptions, 'node'> & {
   readonly place: Place
 }
 
-/** kube-proxy's: with more endpoints in all, chains have no comments. */
-const LARGE_CLUSTER_ENDPOINTS = 1000
-
-interface State {
-  readonly options: FamilyOptions
-  readonly books: Books
-  readonly carried: Map<string, Carried>
-  /** Of what depends on the node alone. */
-  fixed: readonly Release[]
-  layout: LayoutOptions | undefined
-  /** Endpoints of all ports of all Services. */
-  endpoints: number
-  /** Whether the books say what the kernel has; not before the first sync, nor after one that failed. */
-  isSure: boolean
-}
-
-interface Carried {
-  readonly forwarding: Forwarding
-  readonly releases: readonly Release[]
-}
-
 export const createFamilyRules = (options: FamilyOptions): FamilyRules => {
   const { iptables, place } = options
-  const state: State = {
-    options,
-    books: createBooks(),
-    carried: new Map(),
-    fixed: [],
-    layout: undefined,
-    endpoints: 0,
-    isSure: false,
-  }
-  const read = (): Promise<readonly ReadChain[]> => iptables.read(place, owns)
-  const write = async (): Promise<readonly Step[]> => {
-    const steps = state.books.difference()
-    state.isSure = false
-    if (steps.length > 0) await iptables.restore(place, transactionOf(steps))
-    state.books.committed()
-    state.isSure = true
-    return steps
-  }
+  const told = createTold(options)
+  const kernel = createKernel(options, told)
   return {
     async sync(change) {
-      if (!state.isSure || change.full) state.books.adopt(await read())
-      record(state, change)
-      await write()
+      if (!kernel.isSure || change.full) await kernel.adopt()
+      const refused = told.record(change)
+      if ((await kernel.tryWrite()) === 'written') return refused
+      // Somebody may have changed the kernel meanwhile.
+      await kernel.adopt()
+      const again = await kernel.tryWrite()
+      if (again !== 'written') await isolate({ told, kernel, refused }, again)
+      return refused
     },
     async audit() {
-      if (state.layout === undefined) return []
-      state.books.adopt(await read())
+      if (told.layout === undefined) return []
+      await kernel.adopt()
       const tool = `${place.family === 'IPv4' ? 'iptables' : 'ip6tables'} (${place.flavour})`
-      return (await write()).map((step) => driftOf(step, tool))
+      return (await kernel.write()).map((step) => driftOf(step, tool))
     },
     async isFlushed() {
-      if (state.layout === undefined) return false
+      if (told.layout === undefined) return false
       for (const table of TABLES) if (!(await iptables.hasRules(place, table, CANARY))) return true
       return false
     },
-    books: state.books,
-    get layout() {
-      return state.layout
+    told,
+  }
+}
+
+interface Kernel {
+  /** Whether the books say what the kernel has; not before the first change, nor after one that failed. */
+  readonly isSure: boolean
+  adopt(): Promise<void>
+  /** Writes the difference and gives it. */
+  write(): Promise<readonly Step[]>
+  /** As write; where the kernel refuses a rule, what was refused and why. Other failures reject. */
+  tryWrite(): Promise<'written' | Refusal>
+}
+
+interface Refusal {
+  readonly error: HostError
+  /** Keys of the Services that the difference was of. */
+  readonly owners: ReadonlySet<string>
+}
+
+const createKernel = ({ iptables, place }: FamilyOptions, { books }: Told): Kernel => {
+  let isSure = false
+  const writeSteps = async (steps: readonly Step[]): Promise<void> => {
+    isSure = false
+    if (steps.length > 0) await iptables.restore(place, transactionOf(steps))
+    books.committed()
+    isSure = true
+  }
+  return {
+    get isSure() {
+      return isSure
+    },
+    adopt: async () => books.adopt(await iptables.read(place, owns)),
+    async write() {
+      const steps = books.difference()
+      await writeSteps(steps)
+      return steps
+    },
+    async tryWrite() {
+      const steps = books.difference()
+      try {
+        await writeSteps(steps)
+        return 'written'
+      } catch (error) {
+        if (!isRefusal(error)) throw error
+        return { error, owners: new Set(steps.flatMap(({ owner }) => (owner === undefined ? [] : [owner]))) }
+      }
     },
   }
 }
 
-/** Brings the books up to date. Everything is given up before anything is taken, so that a frontend may pass from one Service to another. */
-const record = (state: State, change: Change): void => {
-  const { options, carried } = state
-  const set = new Map(change.set.filter((each) => each.family === options.family).map((each) => [each.key, each]))
-  const gone = change.full ? [...carried.keys()].filter((key) => !set.has(key)) : change.delete
-  for (const key of gone) drop(state, key)
-  if (state.layout === undefined || JSON.stringify(state.layout.node) !== JSON.stringify(change.node)) {
-    for (const [key, { forwarding }] of carried) if (!set.has(key)) set.set(key, forwarding)
-    layOut(state, change.node)
+/** A lock that was not given, a privilege or memory that is missing, is nobody's rule. */
+const isRefusal = (error: unknown): error is HostError =>
+  error instanceof HostError &&
+  error.code === 'EEXIT' &&
+  !/permission denied|must be root|xtables lock|temporarily|memory|buffer/i.test(error.stderr)
+
+interface Isolation {
+  readonly told: Told
+  readonly kernel: Kernel
+  readonly refused: Refused
+}
+
+/** Finds the Services whose rules the kernel refuses, and carries the others. Rejects when it is no Service's fault. */
+const isolate = async (isolation: Isolation, { error, owners }: Refusal): Promise<void> => {
+  const { told, kernel } = isolation
+  const suspects = [...owners].flatMap((key) => told.carried.get(key)?.forwarding ?? [])
+  if (suspects.length === 0) throw error
+  try {
+    for (const { key } of suspects) told.drop(key)
+    await kernel.adopt()
+    await kernel.write()
+    await carryHalves(isolation, suspects)
+  } catch (failure) {
+    // Nothing is forgotten by a failure: the next change tries all of them again.
+    for (const forwarding of suspects) {
+      if (!told.carried.has(forwarding.key) && !isolation.refused.has(forwarding.key)) told.take(forwarding)
+    }
+    throw failure
   }
-  for (const key of set.keys()) drop(state, key)
-  for (const forwarding of set.values()) state.endpoints += endpointsOf(forwarding)
-  const context = { ...options, node: change.node, hasComments: state.endpoints <= LARGE_CLUSTER_ENDPOINTS }
-  for (const [key, forwarding] of set) {
-    carried.set(key, { forwarding, releases: acquire(state.books, renderForwarding(forwarding, context), key) })
+}
+
+const carryHalves = async (isolation: Isolation, suspects: readonly Forwarding[]): Promise<void> => {
+  const { told, kernel, refused } = isolation
+  for (const forwarding of suspects) told.take(forwarding)
+  const result = await kernel.tryWrite()
+  if (result === 'written') return
+  for (const { key } of suspects) told.drop(key)
+  await kernel.adopt()
+  await kernel.write()
+  const [only] = suspects
+  if (suspects.length === 1 && only !== undefined) {
+    const reason = `the kernel refuses its rules: ${oneLine(result.error)}; it is tried again when the Service changes`
+    refused.set(only.key, { forwarding: only, reason })
+    return
   }
+  const half = suspects.length >> 1
+  await carryHalves(isolation, suspects.slice(0, half))
+  await carryHalves(isolation, suspects.slice(half))
 }
 
-const drop = (state: State, key: string): void => {
-  const known = state.carried.get(key)
-  if (known === undefined) return
-  for (const release of known.releases) release()
-  state.endpoints -= endpointsOf(known.forwarding)
-  state.carried.delete(key)
-}
-
-const endpointsOf = ({ ports }: Forwarding): number => ports.reduce((sum, { cluster }) => sum + cluster.length, 0)
-
-const acquire = (books: Books, { chains, items }: Rendered, owner?: string): readonly Release[] => [
-  ...chains.map((chain) => books.acquireChain(chain, owner)),
-  ...items.map((item) => books.acquireItem(item, owner)),
-]
-
-const layOut = (state: State, node: NodeView): void => {
-  for (const release of state.fixed) release()
-  state.layout = { ...state.options, node }
-  const items = [...entries(), ...nodeItems(state.layout)]
-  state.fixed = acquire(state.books, { chains: fixedChains(state.layout), items })
-}
+const oneLine = (error: HostError): string =>
+  errorMessage(error)
+    .replace(/\s*\n\s*/g, ' ')
+    .slice(0, 500)

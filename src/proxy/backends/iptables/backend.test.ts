@@ -341,6 +341,35 @@ describe('a machine that lacks something', () => {
     const { backend } = world({ broken: { nft: 'iptables: no permission', legacy: 'iptables: no permission' } })
     await expect(backend.start(new AbortController().signal, () => {})).rejects.toThrow('iptables: no permission')
   })
+  it('carries the others where the kernel refuses the rules of one Service, and says why; and that one once it changes', async () => {
+    const { iptables, backend } = world({ refuses: /-p sctp/ })
+    const stop = new AbortController()
+    const reported: FrontendStatus[] = []
+    const { stopped } = await backend.start(stop.signal, (status) => void reported.push(status))
+    const at = (name: string, index: number, protocol: 'TCP' | 'SCTP') => {
+      const clusterIP = `10.96.0.${index}`
+      const object = service(name, { clusterIP, clusterIPs: [clusterIP], ports: [port(80, { protocol })] })
+      const ports = [{ port: 8080, protocol, name: '' }]
+      const slices = [slice(name, [endpoint('10.1.1.1', { nodeName: 'n1' })], { ports })]
+      const meaning = serviceForwarding({ service: object, slices, node }, 'IPv4')
+      if (meaning.kind !== 'forwarding') throw new Error(meaning.reason)
+      return meaning.forwarding
+    }
+    const set = [10, 11, 12, 13, 14].map((index) => at(`s${index}`, index, index === 12 ? 'SCTP' : 'TCP'))
+    await backend.sync(change(set, true))
+    const reached = (index: number) =>
+      sendThrough(iptables, { ...toWeb, destination: { address: `10.96.0.${index}`, port: 80 } }, { node }).kind
+    expect([10, 11, 12, 13, 14].map(reached)).toEqual(['reached', 'reached', 'refused', 'reached', 'reached'])
+    const status = { key: 'IPv4 default/s12', state: 'failed', message: expect.stringContaining('the kernel refuses its rules') }
+    expect(backend.exceptions()).toMatchObject([status])
+    expect(await backend.audit()).toEqual([])
+    await backend.sync(change([at('s12', 12, 'TCP')]))
+    expect(reached(12)).toBe('reached')
+    expect(reported).toMatchObject([status, { key: 'IPv4 default/s12', state: 'serving' }])
+    expect(backend.exceptions()).toEqual([])
+    stop.abort()
+    await stopped
+  })
   it('takes the other flavour', async () => {
     const { iptables, backend } = world({ broken: { nft: 'nft does not work' } })
     await backend.sync(change([web(['10.1.1.1'])], true))

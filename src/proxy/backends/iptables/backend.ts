@@ -5,6 +5,7 @@ import type { Backend, Capability, Drift } from '../../backend.ts'
 import { createFamilyRules, type FamilyRules } from './apply.ts'
 import { startCanary } from './canary.ts'
 import { cleanUp } from './cleanup.ts'
+import type { Refused } from './record.ts'
 import { trace } from './trace.ts'
 import { createUnserved } from './unserved.ts'
 
@@ -72,16 +73,25 @@ export const createIptablesBackend = (options: IptablesBackendOptions): Backend 
     sync: (change) =>
       inTurn(async () => {
         const { families, without } = await opened()
-        unserved.record(change, without)
         // Each family is tried, whatever becomes of the other.
         const results = await Promise.allSettled([...families.values()].map((rules) => rules.sync(change)))
-        for (const result of results) if (result.status === 'rejected') throw result.reason
+        const refused: Refused = new Map()
+        for (const forwarding of change.set) {
+          const reason = without[forwarding.family]
+          if (reason !== undefined) refused.set(forwarding.key, { forwarding, reason })
+        }
+        for (const result of results) {
+          if (result.status === 'rejected') throw result.reason
+          for (const [key, why] of result.value) refused.set(key, why)
+        }
+        unserved.record(change, refused)
       }),
     exceptions: unserved.list,
     audit: () => inTurn(async () => [...pending.splice(0), ...(await audit())]),
     trace(packet) {
       const rules = open?.families.get(packet.destination.address.includes(':') ? 'IPv6' : 'IPv4')
-      return rules?.layout === undefined ? [] : trace(rules.books, packet, rules.layout.node)
+      const layout = rules?.told.layout
+      return rules === undefined || layout === undefined ? [] : trace(rules.told.books, packet, layout.node)
     },
     cleanup: () =>
       inTurn(async () => {

@@ -1,64 +1,50 @@
-import type { IPFamily } from '../../../ip/index.ts'
 import type { Forwarding } from '../../../model/index.ts'
-import type { Change, FrontendStatus } from '../../backend.ts'
+import type { Change, FrontendRef, FrontendStatus } from '../../backend.ts'
+import type { Refused } from './record.ts'
 
-/** The frontends of a family that this machine's iptables cannot carry. */
+/** The frontends of Services that iptables cannot carry here. */
 export interface Unserved {
-  record(change: Change, without: Readonly<Partial<Record<IPFamily, string>>>): void
+  /** After a change: the Services that are not carried. */
+  record(change: Change, refused: Refused): void
   reportTo(report: (status: FrontendStatus) => void): void
   list(): readonly FrontendStatus[]
 }
 
+interface Entry {
+  readonly refs: readonly FrontendRef[]
+  readonly reason: string
+}
+
 export const createUnserved = (): Unserved => {
-  const failed = new Map<string, readonly FrontendStatus[]>()
+  const failed = new Map<string, Entry>()
   let report: (status: FrontendStatus) => void = () => {}
-  const forget = (key: string): void => {
-    for (const { state: _, ...ref } of failed.get(key) ?? []) report({ ...refOf(ref), state: 'gone' })
+  const forget = (key: string, state: 'gone' | 'serving'): void => {
+    for (const ref of failed.get(key)?.refs ?? []) report({ ...ref, state })
     failed.delete(key)
   }
   return {
-    record(change, without) {
-      const set = change.set.filter(({ family }) => without[family] !== undefined)
-      const keys = new Set(set.map(({ key }) => key))
-      for (const key of change.full ? [...failed.keys()] : change.delete) if (!keys.has(key)) forget(key)
-      for (const forwarding of set) {
-        const statuses = statusesOf(forwarding, without[forwarding.family] ?? '')
-        if (JSON.stringify(failed.get(forwarding.key)) === JSON.stringify(statuses)) continue
-        failed.set(forwarding.key, statuses)
-        for (const status of statuses) report(status)
+    record(change, refused) {
+      const set = new Set(change.set.map(({ key }) => key))
+      for (const key of change.full ? [...failed.keys()] : change.delete) if (!set.has(key)) forget(key, 'gone')
+      for (const key of set) if (!refused.has(key)) forget(key, 'serving')
+      for (const [key, { forwarding, reason }] of refused) {
+        if (failed.get(key)?.reason === reason) continue
+        const entry = { refs: refsOf(forwarding), reason }
+        failed.set(key, entry)
+        for (const status of statuses(entry)) report(status)
       }
     },
     reportTo(to) {
       report = to
     },
-    list: () => [...failed.values()].flat(),
+    list: () => [...failed.values()].flatMap(statuses),
   }
 }
 
-type Ref = Omit<Extract<FrontendStatus, { state: 'gone' }>, 'state'>
+const statuses = ({ refs, reason }: Entry): readonly FrontendStatus[] =>
+  refs.map((ref) => ({ ...ref, state: 'failed', code: 'ENOTSUP', message: reason }))
 
-const refOf = ({ key, namespace, name, kind, protocol, address, port }: Ref): Ref => ({
-  key,
-  namespace,
-  name,
-  kind,
-  protocol,
-  address,
-  port,
-})
-
-const statusesOf = ({ key, namespace, name, ports }: Forwarding, message: string): readonly FrontendStatus[] =>
+const refsOf = ({ key, namespace, name, ports }: Forwarding): readonly FrontendRef[] =>
   ports.flatMap(({ protocol, frontends }) =>
-    frontends.map(({ kind, address = '', port }) => ({
-      key,
-      namespace,
-      name,
-      kind,
-      protocol,
-      address,
-      port,
-      state: 'failed' as const,
-      code: 'EAFNOSUPPORT',
-      message,
-    })),
+    frontends.map(({ kind, address = '', port }) => ({ key, namespace, name, kind, protocol, address, port })),
   )
