@@ -469,6 +469,10 @@ describe.skipIf(!isRoot)('fairway proxy in a network namespace of its own', () =
       expect(await proxy.ready()).toContain(`mode ${mode} (${mode}: `)
       expect(await reached(), mode).toBe(PODS[0])
       expect(await reached(NODE, NODE_PORT), mode).toBe(PODS[0])
+      const { text } = await curl(`http://127.0.0.1:10249/explain?target=${clusterIP}:8080&from=node`, inside)
+      const { explanation } = JSON.parse(text)
+      expect(explanation).toMatchObject({ mode, service: { name: 'web' } })
+      expect(explanation.trace.length, mode).toBeGreaterThan(1)
       expect(await proxy.stop()).toBe(0)
       expect(await reached(), `${mode}, stopped`).toBe(PODS[0])
       traces[mode] = { chains: await chains(), tables: (await tables()).length, programs: (await programs()) > 0 }
