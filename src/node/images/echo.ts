@@ -4,12 +4,14 @@
  * named `tcp…` echo TCP, other TCP ports speak HTTP, UDP ports echo UDP; without those, HTTP on 8080.
  * HTTP: `/healthz` and `/readyz` answer 200, or 503 after `/fail`, until `/ok` (`?which=healthz|readyz`); `/sleep?ms=N` answers late;
  * `/status/N` answers with that code; `/exit?code=N` ends the process; everything else is described.
- * `--drain-ms N`: after SIGTERM it goes on answering for so long, and finishes what is in flight.
+ * After SIGTERM every answer says `Connection: close`, what is in flight is answered, and idle connections are closed by FIN; `--drain-ms N`: it goes on
+ * accepting for so long before.
  */
 import { createSocket } from 'node:dgram'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer as createTcpServer } from 'node:net'
 import { hostname } from 'node:os'
+import { createGracefulServer } from './graceful-server.ts'
 
 interface Ports {
   readonly http: readonly number[]
@@ -117,13 +119,13 @@ const fail = (what: string, port: number) => (error: Error) => {
 const listening = (what: string, port: number) => () => console.log(`echo: ${what} on ${host}:${port}`)
 
 const { http, tcp, udp } = ports()
-const httpServers = http.map((port) =>
-  createServer((request, response) => {
+const httpServers = http.map((port) => {
+  const graceful = createGracefulServer((request, response) => {
     handle(request, response).catch((error: Error) => response.destroy(error))
   })
-    .on('error', fail('http', port))
-    .listen(port, host, listening('http', port)),
-)
+  graceful.server.on('error', fail('http', port)).listen(port, host, listening('http', port))
+  return graceful
+})
 const tcpServers = tcp.map((port) =>
   createTcpServer({ allowHalfOpen: true }, (socket) => socket.on('error', () => socket.destroy()).pipe(socket))
     .on('error', fail('tcp', port))
@@ -137,10 +139,11 @@ const udpSockets = udp.map((port) => {
 
 process.on('SIGTERM', () => {
   console.log('echo: SIGTERM, draining')
+  for (const { leave } of httpServers) leave()
   setTimeout(
     () => {
-      for (const server of [...httpServers, ...tcpServers]) server.close()
-      for (const server of httpServers) server.closeIdleConnections()
+      for (const { end } of httpServers) end()
+      for (const server of tcpServers) server.close()
       for (const socket of udpSockets) socket.close()
     },
     Number(argument('drain-ms')[0] ?? env['ECHO_DRAIN_MS'] ?? 0),

@@ -4,9 +4,10 @@
  * `/hostname.html` gives the pod's name, as the sample image of the tutorials does.
  */
 import { createReadStream, existsSync, realpathSync, statSync } from 'node:fs'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { hostname } from 'node:os'
 import { extname, join, sep } from 'node:path'
+import { createGracefulServer } from './graceful-server.ts'
 
 const env = process.env
 const host = env['POD_IP'] || '0.0.0.0'
@@ -115,19 +116,18 @@ const serve = (request: IncomingMessage, response: ServerResponse, path: string)
   else send(response, 404, 'not found\n', 'text/plain')
 }
 
-const servers = ports.map((port) =>
-  createServer(handle)
+const servers = ports.map((port) => {
+  const graceful = createGracefulServer(handle)
+  graceful.server
     .on('error', (error) => {
       console.error(`web: ${host}:${port}: ${error.message}`)
       process.exit(1)
     })
-    .listen(port, host, () => console.log(`web: ${root ?? 'built-in page'} on ${host}:${port}`)),
-)
+    .listen(port, host, () => console.log(`web: ${root ?? 'built-in page'} on ${host}:${port}`))
+  return graceful
+})
 
 process.on('SIGTERM', () => {
-  for (const server of servers) {
-    server.close()
-    server.closeIdleConnections()
-  }
+  for (const { end } of servers) end()
 })
 process.on('SIGINT', () => process.exit(130))
