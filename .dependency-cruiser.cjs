@@ -49,7 +49,7 @@ module.exports = {
       from: { path: '^src/([^/]+)/', pathNot: notTest },
       to: {
         path: '^src/([^/]+)/.+',
-        pathNot: ['^src/$1/', '^src/[^/]+/index\\.ts$', '^src/(api|kernel|controllers|l7|proxy/backends)/[^/]+/index\\.ts$'],
+        pathNot: ['^src/$1/', '^src/[^/]+/index\\.ts$', '^src/(api|kernel|controllers|l7|host|proxy/backends)/[^/]+/index\\.ts$'],
       },
     },
     {

@@ -48,7 +48,7 @@ export const createIptablesBackend = (options: IptablesBackendOptions): Backend 
   return {
     mode: 'iptables',
     supports: new Set<Capability>([
-      ...(['SCTP', 'IPv6', 'Drop', 'KeepsSource'] as const),
+      ...(['SCTP', 'IPv6', 'Drop', 'KeepsSource', 'TracksFlows'] as const),
       ...(serviceCIDRs.length > 0 ? (['RejectsUndefinedPorts'] as const) : []),
     ]),
     async start(signal, report) {

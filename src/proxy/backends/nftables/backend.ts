@@ -28,7 +28,7 @@ export const createNftablesBackend = (options: NftablesBackendOptions): Backend 
   const told = (): void => statuses.update(tables.map(({ books }) => books))
   return {
     mode: 'nftables',
-    supports: new Set(['SCTP', 'IPv6', 'Drop', 'KeepsSource', 'RejectsUndefinedPorts']),
+    supports: new Set(['SCTP', 'IPv6', 'Drop', 'KeepsSource', 'RejectsUndefinedPorts', 'TracksFlows']),
     async start(signal, report) {
       const obstacle = await nft.probe()
       if (obstacle !== undefined) throw new UserError(obstacle)
