@@ -16,6 +16,8 @@ const FAIRWAY = fileURLToPath(new URL('../../bin/fairway.js', import.meta.url))
 const NOBODY = '65534'
 const asNobody = isRoot ? ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'] : []
 
+/** Could not connect, curl(1). */
+const CURL_REFUSED = 7
 const SOON = { timeout: 20_000, interval: 50 }
 
 const undo: (() => Promise<unknown>)[] = []
@@ -458,6 +460,22 @@ describe.skipIf(!isRoot)('fairway proxy in a network namespace of its own', () =
       .poll(async () => (await curl('http://127.0.0.1:10249/metrics', inside)).text, SOON)
       .toMatch(/fairway_proxy_drift_total\{kind="missing"\} [1-9]/)
     await expect.poll(async () => (await instance.fairway('get', 'events', '-A')).stdout, SOON).toContain('ProxyDrift')
+    expect(await proxy.stop()).toBe(0)
+  })
+
+  it('follows the ranges of ClusterIPs, and carries on meanwhile', async () => {
+    const proxy = start('nftables')
+    await proxy.ready()
+    // Nobody has the address: in a range of ClusterIPs it is refused, elsewhere routed into nothing.
+    const probe = async (): Promise<number> =>
+      (await command('ip', [...inside.slice(1), 'curl', '-sS', '-m', '1', 'http://10.250.61.9/'])).code
+    expect(await probe()).not.toBe(CURL_REFUSED)
+    const file = join(folder, 'range.json')
+    const object = { apiVersion: 'networking.k8s.io/v1', kind: 'ServiceCIDR', metadata: { name: 'more' } }
+    await writeFile(file, JSON.stringify({ ...object, spec: { cidrs: ['10.250.61.0/24'] } }))
+    expect(await instance.fairway('apply', '-f', file)).toMatchObject({ code: 0 })
+    await expect.poll(probe, SOON).toBe(CURL_REFUSED)
+    expect(await reached()).toBe(PODS[0])
     expect(await proxy.stop()).toBe(0)
   })
 
