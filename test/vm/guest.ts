@@ -4,8 +4,9 @@
  */
 import { createReadStream, createWriteStream, openSync, readdirSync, readFileSync } from 'node:fs'
 import { HostError, realExec } from '../../src/host/index.ts'
+import type { IPFamily } from '../../src/ip/index.ts'
 import { type Lab, openLab } from '../netns/lab.ts'
-import type { GuestRequest } from './protocol.ts'
+import type { GuestLab, GuestPlan, GuestRequest } from './protocol.ts'
 
 const PORTS = '/sys/class/virtio-ports'
 let lab: Lab | undefined
@@ -16,7 +17,7 @@ const act = async (request: GuestRequest): Promise<unknown> => {
       return realExec(request.argv, request.options)
     case 'open lab':
       lab ??= await openLab('vm')
-      return lab.node.name
+      return guestLab(lab)
     case 'send':
       return opened().send(request.packet)
     case 'agent':
@@ -24,6 +25,14 @@ const act = async (request: GuestRequest): Promise<unknown> => {
     default:
       return request satisfies never
   }
+}
+
+const guestLab = (open: Lab): GuestLab => {
+  const planOf = (family: IPFamily): GuestPlan => {
+    const { clusterIP, ...plan } = open.plan(family)
+    return { ...plan, clusterIPs: Array.from({ length: 8 }, (_, index) => clusterIP(index)) }
+  }
+  return { node: open.node.name, plans: { IPv4: planOf('IPv4'), IPv6: planOf('IPv6') } }
 }
 
 const opened = (): Lab => {

@@ -23,10 +23,21 @@ export const entryMatches = (
 }
 
 /** What a member of a hash is made of. */
-export const kindsOf = (type: SetType): readonly string[] => type.slice(type.indexOf(':') + 1).split(',')
+export const kindsOf = (type: SetType): readonly Kind[] => KINDS[type]
+
+type Kind = 'ip' | 'net' | 'port'
+
+const KINDS: Readonly<Record<SetType, readonly Kind[]>> = {
+  'hash:ip': ['ip'],
+  'hash:net': ['net'],
+  'hash:ip,port': ['ip', 'port'],
+  'hash:ip,port,ip': ['ip', 'port', 'ip'],
+  'hash:ip,port,net': ['ip', 'port', 'net'],
+  'bitmap:port': ['port'],
+}
 
 const partMatches = (
-  kind: string,
+  kind: Kind,
   part: string,
   { direction, packet }: { readonly direction: Direction | undefined; readonly packet: SetPacket },
 ): boolean => {

@@ -1,4 +1,3 @@
-import { cidrContains, parseAddress, parseCIDR } from '../../../ip/index.ts'
 import type { Direction, SetPacket } from '../../../kernel/ipset/index.ts'
 import type { TableName } from '../../../kernel/iptables/index.ts'
 
@@ -149,11 +148,8 @@ const matchOf = (word: string, next: () => string): ((run: Run) => boolean) => {
     case '--dport':
       return ({ packet }) => String(packet.destination.port) === value
     case '-d': {
-      const cidr = parseCIDR(value)
-      return ({ packet }) => {
-        const address = parseAddress(packet.destination.address)
-        return cidr !== undefined && address !== undefined && cidrContains(cidr, address)
-      }
+      const [address] = value.split('/')
+      return ({ packet }) => packet.destination.address === address
     }
     default:
       throw new Error(`rule option ${word} is unknown`)
