@@ -48,4 +48,4 @@ const contentsOf = (saved: string): unknown => {
 
 const changesOf = ({ restored }: FakeIptables): number => restored.join('').split('\n').length
 
-historyConformance('iptables', world)
+historyConformance('iptables', world, { runs: 30 })
