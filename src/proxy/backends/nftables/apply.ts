@@ -149,8 +149,11 @@ const withoutRefused = (
 /** What nft prints when the kernel refuses an element, or it does so itself. */
 const TOOL_REFUSAL = /Could not process rule|conflicting intervals|interval overlaps|Could not resolve/
 
+/** By the value too: of two Services that claim a frontend, the second one is refused. */
 const owns = ({ add, remove }: Group, { refusals }: RefusedElements): boolean =>
-  refusals.some(({ element: { set, key } }) => [...add, ...remove].some((each) => each.set === set && each.key === key))
+  refusals.some(({ element: { set, key, value } }) =>
+    [...add, ...remove].some((each) => each.set === set && each.key === key && each.value === value),
+  )
 
 /** A Service that is not carried has nothing in the kernel: what it had must go. Without key: nobody is to blame a second time. */
 const removal = ({ elements, remove, add }: Group): Group => {

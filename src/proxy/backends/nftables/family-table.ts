@@ -79,10 +79,12 @@ const sync = async (state: State, change: Change): Promise<void> => {
 
 const audit = async (state: State): Promise<readonly Drift[]> => {
   const { books } = state
+  // What was refused, or is again, is no drift.
+  const refused = new Set(books.refused.keys())
   const drift: Drift[] = []
   if (!(await isUntouched(state))) await reconcile(state, wantedOf(state), drift)
   await removeUnused(state)
-  return drift.filter(({ key }) => key === undefined || !books.refused.has(key))
+  return drift.filter(({ key }) => key === undefined || !(refused.has(key) || books.refused.has(key)))
 }
 
 /** Nobody else has changed any rule of this namespace since the table was read, so that nothing can differ; and nothing is to be tried again. */
