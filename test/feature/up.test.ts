@@ -66,7 +66,7 @@ describe('fairway up, what goes wrong', () => {
   })
 
   it.each([
-    [['up', '--proxy-mode', 'magic'], /--proxy-mode: "magic"/],
+    [['up', '--proxy-mode', 'magic'], /--proxy-mode: "magic" is not one of auto, nftables, iptables, ipvs, ebpf, userspace/],
     [['up', '--service-cidr', '10.0.0.0/33'], /--service-cidr/],
     [['get'], /missing required argument/],
     [['up', '--api-port', '70000'], /--api-port/],
@@ -78,6 +78,19 @@ describe('fairway up, what goes wrong', () => {
     expect(output.stderr).not.toMatch(/\n\s+at /)
     expect(output.code).toBeGreaterThan(0)
   })
+
+  it.each(['nftables', 'iptables', 'ipvs', 'ebpf'])(
+    'refuses --proxy-mode %s to an ordinary user, and says what now',
+    async (mode) => {
+      const folder = await newDataDir(true)
+      undo.push(() => rm(folder, { recursive: true, force: true }))
+      const asUser = isRoot ? ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'] : []
+      const args = [...instanceArgs(folder, { slot: 3, asUser: true }), '--proxy-mode', mode]
+      const [file = '', ...rest] = [...asUser, process.execPath, FAIRWAY, 'up', ...args]
+      const output = await command(file, rest)
+      expectOneLine(output, 1, new RegExp(`--proxy-mode=${mode} cannot be used here: .*run as root`))
+    },
+  )
 
   it('says so when the manifests of -f are not YAML, before anything is started', async () => {
     const folder = await dataDir()

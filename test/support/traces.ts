@@ -13,17 +13,19 @@ export const tracesOf = async (dataDir: string, slot: number): Promise<readonly 
 
 const machineTraces = async (): Promise<readonly string[]> => {
   if (!isRoot) return []
-  const [namespaces, links, routes, tables] = await Promise.all([
+  const [namespaces, links, routes, folders, tables] = await Promise.all([
     command('ip', ['netns', 'list']),
     command('ip', ['-o', 'link']),
     command('ip', ['-4', 'route', 'show', 'table', 'all']),
     command('sh', ['-c', 'ls /etc/netns 2>/dev/null || true']),
+    command('nft', ['list', 'tables']),
   ])
   return [
     ...lines(namespaces.stdout).map((line) => `netns ${line.split(' ')[0]}`),
     ...lines(links.stdout).map((line) => `link ${line.split(':')[1]?.trim()}`),
     ...lines(routes.stdout).map((line) => `route ${line.trim()}`),
-    ...lines(tables.stdout).map((line) => `/etc/netns ${line}`),
+    ...lines(folders.stdout).map((line) => `/etc/netns ${line}`),
+    ...lines(tables.stdout),
   ].sort()
 }
 
