@@ -1,5 +1,4 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { once } from 'node:events'
 import type { Socket } from 'node:net'
 
 /** One message of a WebSocket connection (RFC 6455 5.2): fragments are not used here. */
@@ -26,10 +25,11 @@ export const openWebSocket = async (socket: Socket, host: string, path = '/'): P
   const fields = ['Upgrade: websocket', 'Connection: Upgrade', `Sec-WebSocket-Key: ${key}`, 'Sec-WebSocket-Version: 13']
   socket.write([`GET ${path} HTTP/1.1`, `Host: ${host}`, ...fields, '', ''].join('\r\n'))
   let rest: Buffer = Buffer.alloc(0)
+  const chunks: AsyncIterator<Buffer> = socket[Symbol.asyncIterator]()
   const more = async (): Promise<void> => {
-    const [chunk]: Buffer[] = await Promise.race([once(socket, 'data'), once(socket, 'end').then(() => [])])
-    if (chunk === undefined) throw new Error(`the connection ended after ${JSON.stringify(rest.toString('latin1'))}`)
-    rest = Buffer.concat([rest, chunk])
+    const next = await chunks.next()
+    if (next.done) throw new Error(`the connection ended after ${JSON.stringify(rest.toString('latin1'))}`)
+    rest = Buffer.concat([rest, next.value])
   }
   while (!rest.includes('\r\n\r\n')) await more()
   const cut = rest.indexOf('\r\n\r\n') + 4
