@@ -2,7 +2,7 @@ import { errorCode } from '../../../base/index.ts'
 import type { Bpf, BpfMap, Cgroup, Elements, Hook, LoadedProgram } from '../../../kernel/bpf/index.ts'
 import type { Target } from '../../../model/index.ts'
 import type { Difference, Tables } from './diff.ts'
-import { connectedKey, connectedValue, type FilledMap, type Limits, type MapName, mapSpecs, NO_PORT } from './layout.ts'
+import { endpointBytes, type FilledMap, type Limits, type MapName, mapSpecs, peerEndpoint, peerKey } from './layout.ts'
 import { HOOKS, servicePrograms } from './programs/index.ts'
 
 export interface LiveOptions {
@@ -43,10 +43,12 @@ export const createLiveMaps = (options: LiveOptions): LiveMaps => {
     read() {
       const { maps } = use()
       const of = (map: FilledMap): Elements => maps.get(map)?.read() ?? new Map()
-      const ports = new Map([...of('ports')].filter(([, value]) => value !== NO_PORT))
-      return { frontends: of('frontends'), ports, slots: of('slots'), members: of('members') }
+      return { frontends: of('frontends'), slots: of('slots'), members: of('members') }
     },
-    isConnected: (cookie, target) => use().maps.get('connected')?.get(connectedKey(cookie)) === connectedValue(target),
+    isConnected(cookie, target) {
+      const peer = use().maps.get('peers')?.get(peerKey(cookie))
+      return peer !== undefined && peerEndpoint(peer) === endpointBytes(target)
+    },
     apply(difference) {
       write(use().maps, difference)
     },
@@ -128,10 +130,10 @@ const write = (maps: ReadonlyMap<MapName, BpfMap>, { set, remove }: Difference):
     if (remove[map].length > 0) maps.get(map)?.delete(remove[map])
   }
   const updateAll = (): void => {
-    for (const map of ['slots', 'members', 'ports', 'frontends'] as const) update(map)
+    for (const map of ['slots', 'members', 'frontends'] as const) update(map)
   }
   const forgetAll = (): void => {
-    for (const map of ['frontends', 'ports', 'slots', 'members'] as const) forget(map)
+    for (const map of ['frontends', 'slots', 'members'] as const) forget(map)
   }
   try {
     updateAll()

@@ -1,7 +1,7 @@
 import type { Drift } from '../../backend.ts'
 import type { Books } from './books.ts'
 import { FILLED_MAPS, type Tables } from './diff.ts'
-import { type FilledMap, readFrontendValue, readMemberKey, readPortKey, readSlotKey } from './layout.ts'
+import { type FilledMap, readFrontendValue, readMemberKey, readSlotKey } from './layout.ts'
 import { keyText, valueText } from './text.ts'
 
 /** Each element that is not as it should be, in the order of the maps. */
@@ -25,8 +25,6 @@ const idOf = (map: FilledMap, key: string, value: string): number => {
   switch (map) {
     case 'frontends':
       return readFrontendValue(value).id
-    case 'ports':
-      return readPortKey(key)
     case 'slots':
       return readSlotKey(key).id
     case 'members':

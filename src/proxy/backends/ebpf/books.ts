@@ -2,20 +2,18 @@ import type { Target } from '../../../model/index.ts'
 import type { Tables } from './diff.ts'
 import { createIds, type Ids } from './ids.ts'
 import {
+  endpointBytes,
   frontendValue,
+  INLINE,
   type Limits,
   LOCAL_SLOTS,
   MEMBER,
   memberKey,
   memberValue,
-  NO_PORT,
-  portKey,
-  portValue,
+  readEndpoint,
   readFrontendValue,
   readSlotKey,
-  readSlotValue,
   slotKey,
-  slotValue,
 } from './layout.ts'
 import type { RenderedPort } from './render.ts'
 
@@ -81,7 +79,7 @@ interface State {
 export const createBooks = (limits: Limits): Books => {
   const state: State = {
     limits,
-    ids: createIds(Math.floor(limits.ports * USABLE)),
+    ids: createIds(),
     carried: new Map(),
     byId: new Map(),
     holders: new Map(),
@@ -95,7 +93,7 @@ export const createBooks = (limits: Limits): Books => {
   return {
     adopt(tables) {
       state.adoptedIds = new Map([...tables.frontends].map(([key, value]) => [key, readFrontendValue(value).id]))
-      state.adoptedSlots = slotsById(tables.slots)
+      state.adoptedSlots = slotsById(tables)
     },
     change: (forwardings) => change(state, forwardings),
     settle() {
@@ -111,12 +109,19 @@ export const createBooks = (limits: Limits): Books => {
   }
 }
 
-const slotsById = (slots: Tables['slots']): ReadonlyMap<number, ReadonlyMap<number, Target>> => {
+const slotsById = ({ frontends, slots }: Tables): ReadonlyMap<number, ReadonlyMap<number, Target>> => {
   const byId = new Map<number, Map<number, Target>>()
+  const add = (id: number, slot: number, target: Target): void => {
+    const known = byId.get(id) ?? new Map<number, Target>()
+    byId.set(id, known.set(slot, target))
+  }
   for (const [key, value] of slots) {
     const { id, slot } = readSlotKey(key)
-    const known = byId.get(id) ?? new Map<number, Target>()
-    byId.set(id, known.set(slot, readSlotValue(value)))
+    add(id, slot, readEndpoint(value))
+  }
+  for (const value of frontends.values()) {
+    const { id, inline } = readFrontendValue(value)
+    for (const [slot, target] of inline.entries()) add(id, slot, target)
   }
   return byId
 }
@@ -140,6 +145,8 @@ const change = (state: State, forwardings: ReadonlyMap<string, readonly Rendered
 
 const isUdp = ({ rendered }: PlacedPort): boolean => rendered.protocol === 'UDP'
 const endpointsOf = ({ cluster, local }: PlacedPort): readonly Target[] => [...cluster, ...local]
+/** What needs elements of its own. */
+const inSlotsMap = (targets: readonly Target[]): readonly Target[] => (targets.length <= INLINE ? [] : targets)
 const textOf = ({ address, port }: Target): string => `${address} ${port}`
 
 /** Takes a port out of the books; its number stays with it when it comes back in the same change. */
@@ -157,7 +164,7 @@ const drop = (state: State, port: PlacedPort, keepsId: boolean): void => {
 
 const count = (state: State, port: PlacedPort, by: 1 | -1): void => {
   const endpoints = endpointsOf(port)
-  state.slots += by * endpoints.length
+  state.slots += by * (inSlotsMap(port.cluster).length + port.local.length)
   if (port.rendered.hasMembers) state.members += by * endpoints.length
   if (!isUdp(port)) return
   for (const target of endpoints) {
@@ -174,15 +181,15 @@ const place = (state: State, rendered: RenderedPort, previous: PlacedPort | unde
   const endpoints = rendered.cluster.length + rendered.local.length
   const hasRoom =
     holders.size + rendered.frontends.length <= limits.frontends * USABLE &&
-    state.slots + endpoints <= limits.endpoints * USABLE &&
+    state.slots + inSlotsMap(rendered.cluster).length + rendered.local.length <= limits.endpoints * USABLE &&
     (!rendered.hasMembers || state.members + endpoints <= limits.endpoints * USABLE)
-  const id = hasRoom ? state.ids.of(rendered.name, adoptedId(state, rendered)) : undefined
-  if (id === undefined) {
+  if (!hasRoom) {
     state.ids.release(rendered.name)
     leftOut.set(rendered.name, rendered)
     return undefined
   }
   leftOut.delete(rendered.name)
+  const id = state.ids.of(rendered.name, adoptedId(state, rendered))
   const before = previous ?? adoptedPort(state, id)
   const port: PlacedPort = {
     rendered,
@@ -238,22 +245,14 @@ const inSlots = (targets: readonly Target[], before: Slots): readonly Target[] =
 }
 
 const tablesOf = (state: State, ports: Iterable<PlacedPort>, frontendKeys: Iterable<string>): Tables => {
-  const tables = {
-    frontends: new Map<string, string>(),
-    ports: new Map<string, string>(),
-    slots: new Map<string, string>(),
-    members: new Map<string, string>(),
-  }
+  const tables = { frontends: new Map<string, string>(), slots: new Map<string, string>(), members: new Map<string, string>() }
   for (const key of frontendKeys) {
     const [holder] = state.holders.get(key) ?? []
-    if (holder !== undefined) tables.frontends.set(key, frontendValue({ id: holder.port.id, flags: holder.flags }))
+    if (holder !== undefined) tables.frontends.set(key, frontendElement(holder))
   }
   for (const { rendered, id, cluster, local } of ports) {
-    const value = portValue({ cluster: cluster.length, local: local.length, affinitySeconds: rendered.affinitySeconds })
-    // What an array says of every number anyway is no element of ours.
-    if (value !== NO_PORT) tables.ports.set(portKey(id), value)
-    for (const [slot, target] of cluster.entries()) tables.slots.set(slotKey(id, slot), slotValue(target))
-    for (const [slot, target] of local.entries()) tables.slots.set(slotKey(id, LOCAL_SLOTS + slot), slotValue(target))
+    for (const [slot, target] of inSlotsMap(cluster).entries()) tables.slots.set(slotKey(id, slot), endpointBytes(target))
+    for (const [slot, target] of local.entries()) tables.slots.set(slotKey(id, LOCAL_SLOTS + slot), endpointBytes(target))
     if (!rendered.hasMembers) continue
     const sets = new Map<string, number>()
     for (const target of cluster) sets.set(memberKey(id, target), MEMBER.cluster)
@@ -265,3 +264,14 @@ const tablesOf = (state: State, ports: Iterable<PlacedPort>, frontendKeys: Itera
   }
   return tables
 }
+
+/** The element of a frontend. */
+export const frontendElement = ({ port: { id, cluster, local, rendered }, flags }: Pick<Holder, 'port' | 'flags'>): string =>
+  frontendValue({
+    id,
+    flags,
+    cluster: cluster.length,
+    local: local.length,
+    affinitySeconds: rendered.affinitySeconds,
+    inline: cluster.length <= INLINE ? cluster : [],
+  })

@@ -9,7 +9,7 @@ export interface Difference {
   readonly remove: Readonly<Record<FilledMap, readonly string[]>>
 }
 
-export const FILLED_MAPS: readonly FilledMap[] = ['frontends', 'ports', 'slots', 'members']
+export const FILLED_MAPS: readonly FilledMap[] = ['frontends', 'slots', 'members']
 
 /** The elements that must change to come from one state to another. */
 export const difference = (before: Tables, after: Tables): Difference => {
@@ -17,7 +17,6 @@ export const difference = (before: Tables, after: Tables): Difference => {
   const gone = (map: FilledMap): readonly string[] => [...before[map].keys()].filter((key) => !after[map].has(key))
   const of = <T>(each: (map: FilledMap) => T): Readonly<Record<FilledMap, T>> => ({
     frontends: each('frontends'),
-    ports: each('ports'),
     slots: each('slots'),
     members: each('members'),
   })

@@ -1,13 +1,13 @@
 /** Numbers of Service ports: small, kept as long as the port is there, and given again as late as can be. */
 export interface Ids {
-  /** The number of a name; a new one gets `preferred` when that is free. Undefined when all are taken. */
-  of(name: string, preferred?: number): number | undefined
+  /** The number of a name; a new one gets `preferred` when that is free. */
+  of(name: string, preferred?: number): number
   /** The name no longer needs its number. Nobody gets it before {@link Ids.settle}: it may still be in the kernel. */
   release(name: string): void
   settle(): void
 }
 
-export const createIds = (limit: number): Ids => {
+export const createIds = (): Ids => {
   const numbers = new Map<string, number>()
   const taken = new Set<number>()
   const releasing: number[] = []
@@ -15,7 +15,7 @@ export const createIds = (limit: number): Ids => {
   let free: number[] = []
   let nextFree = 0
   let fresh = 0
-  const next = (): number | undefined => {
+  const next = (): number => {
     for (; nextFree < free.length; nextFree++) {
       const number = free[nextFree]
       if (number !== undefined && !taken.has(number)) {
@@ -25,15 +25,14 @@ export const createIds = (limit: number): Ids => {
     }
     free = []
     nextFree = 0
-    while (fresh < limit && taken.has(fresh)) fresh++
-    return fresh < limit ? fresh++ : undefined
+    while (taken.has(fresh)) fresh++
+    return fresh++
   }
   return {
     of(name, preferred) {
       const known = numbers.get(name)
       if (known !== undefined) return known
-      const number = preferred !== undefined && preferred < limit && !taken.has(preferred) ? preferred : next()
-      if (number === undefined) return undefined
+      const number = preferred !== undefined && !taken.has(preferred) ? preferred : next()
       numbers.set(name, number)
       taken.add(number)
       return number

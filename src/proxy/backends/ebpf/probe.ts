@@ -27,7 +27,7 @@ export const probeEbpf = async ({ libc, namespace, cgroup }: ProbeOptions): Prom
   }
 }
 
-const TINY = { frontends: 16, ports: 16, endpoints: 16 }
+const TINY = { frontends: 16, endpoints: 16 }
 
 export const probeBpf = async (bpf: Bpf, folder: string | undefined): Promise<EbpfOffer> => {
   let cgroup: Cgroup

@@ -4,13 +4,11 @@ import {
   FLAG,
   LOCAL_SLOTS,
   MEMBER,
+  readEndpoint,
   readFrontendKey,
   readFrontendValue,
   readMemberKey,
-  readPortKey,
-  readPortValue,
   readSlotKey,
-  readSlotValue,
 } from './layout.ts'
 
 /** An element's key as people read it, in the manner of `nft`: `10.96.0.10 . tcp . 80`. */
@@ -20,8 +18,6 @@ export const keyText = (map: FilledMap, key: string): string => {
       const { address, protocol, port } = readFrontendKey(key)
       return `${address} . ${protocol.toLowerCase()} . ${port}`
     }
-    case 'ports':
-      return String(readPortKey(key))
     case 'slots': {
       const { id, slot } = readSlotKey(key)
       return `${id} . ${slot >= LOCAL_SLOTS ? `local ${slot - LOCAL_SLOTS}` : slot}`
@@ -39,12 +35,8 @@ export const valueText = (map: FilledMap, value: string): string => {
   switch (map) {
     case 'frontends':
       return frontendText(readFrontendValue(value))
-    case 'ports': {
-      const { cluster, local, affinitySeconds } = readPortValue(value)
-      return `${cluster} cluster, ${local} local${affinitySeconds === 0 ? '' : `, affinity ${affinitySeconds}s`}`
-    }
     case 'slots': {
-      const { address, port } = readSlotValue(value)
+      const { address, port } = readEndpoint(value)
       return `${address} . ${port}`
     }
     case 'members': {
@@ -56,8 +48,15 @@ export const valueText = (map: FilledMap, value: string): string => {
   }
 }
 
-const frontendText = ({ id, flags }: FrontendValue): string => {
-  const of = (who: string, served: number, local: number): readonly string[] =>
-    (flags & served) === 0 ? [] : [`${who} ${(flags & local) === 0 ? 'cluster' : 'local'}`]
-  return [`port ${id}`, ...of('node', FLAG.node, FLAG.nodeLocal), ...of('others', FLAG.others, FLAG.othersLocal)].join(', ')
+const frontendText = ({ id, flags, cluster, local, affinitySeconds, inline }: FrontendValue): string => {
+  const of = (who: string, served: number, isLocal: number): readonly string[] =>
+    (flags & served) === 0 ? [] : [`${who} ${(flags & isLocal) === 0 ? 'cluster' : 'local'}`]
+  return [
+    `port ${id}`,
+    ...of('node', FLAG.node, FLAG.nodeLocal),
+    ...of('others', FLAG.others, FLAG.othersLocal),
+    `${cluster} cluster${inline.map(({ address, port }) => ` ${address} . ${port}`).join('')}`,
+    `${local} local`,
+    ...(affinitySeconds === 0 ? [] : [`affinity ${affinitySeconds}s`]),
+  ].join(', ')
 }

@@ -1,6 +1,6 @@
 import { canonical, type Packet } from '../../../model/index.ts'
-import type { Books } from './books.ts'
-import { FLAG, frontendKey, frontendValue, LOCAL_SLOTS, portKey, portValue, slotKey, slotValue } from './layout.ts'
+import { type Books, frontendElement } from './books.ts'
+import { endpointBytes, FLAG, frontendKey, INLINE, LOCAL_SLOTS, slotKey } from './layout.ts'
 import { keyText, valueText } from './text.ts'
 
 /**
@@ -21,16 +21,15 @@ export const traceLines = (
   const isLocal = (flags & inLocal) !== 0
   const targets = isLocal ? port.local : port.cluster
   if (targets.length === 0) return undefined
-  const { id, rendered } = port
-  const counts = portValue({ cluster: port.cluster.length, local: port.local.length, affinitySeconds: rendered.affinitySeconds })
+  // Small cluster sets are in the frontend.
+  const inSlots = isLocal || targets.length > INLINE ? targets : []
   const version = destination.address.includes(':') ? 6 : 4
   return [
     `program connect${version}${protocol === 'UDP' ? ` or sendmsg${version}` : ''} of ${name}`,
-    `map fw_frontends: ${keyText('frontends', key)} : ${valueText('frontends', frontendValue({ id, flags }))}`,
-    `map fw_ports: ${keyText('ports', portKey(id))} : ${valueText('ports', counts)}`,
-    ...targets.map((target, index) => {
+    `map fw_frontends: ${keyText('frontends', key)} : ${valueText('frontends', frontendElement(holder))}`,
+    ...inSlots.map((target, index) => {
       const slot = isLocal ? LOCAL_SLOTS + index : index
-      return `map fw_slots: ${keyText('slots', slotKey(id, slot))} : ${valueText('slots', slotValue(target))}`
+      return `map fw_slots: ${keyText('slots', slotKey(port.id, slot))} : ${valueText('slots', endpointBytes(target))}`
     }),
   ]
 }

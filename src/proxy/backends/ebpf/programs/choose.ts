@@ -21,15 +21,12 @@ import {
   store,
   when,
 } from '../../../../kernel/bpf/index.ts'
-import { AFFINITY, FLAG, FRONTEND, LOCAL_SLOTS, MEMBER, MEMBERSHIP, PORT, SLOT } from '../layout.ts'
+import { AFFINITY, ENDPOINT, FLAG, FRONTEND, INLINE, LOCAL_SLOTS, MEMBER, SLOT } from '../layout.ts'
 import { protocol, readContext, type Version } from './context.ts'
-import { copy, lookup, moved, onStack, STACK, stackAddress } from './words.ts'
+import { copy, lookup, onStack, STACK, stackAddress } from './words.ts'
 
-/** The endpoint in the key of a member. */
-export const CHOSEN = {
-  address: onStack(STACK.member + MEMBERSHIP.address),
-  port: onStack(STACK.member + MEMBERSHIP.port),
-} as const
+/** The endpoint that was chosen. */
+export const CHOSEN = onStack(STACK.endpoint)
 
 export interface ChooseOptions {
   readonly version: Version
@@ -47,6 +44,8 @@ export const choose = ({ version, nodeCookie, known }: ChooseOptions): readonly 
   ...findFrontend(version),
   ...findSet(nodeCookie),
   ...findCount,
+  load('u32', r1, at(r9, FRONTEND.affinitySeconds)),
+  store('u64', onStack(STACK.affinitySeconds), r1),
   when(r1, 'eq', 0, 'without-affinity'),
   ...remembered,
   label('without-affinity'),
@@ -68,8 +67,9 @@ const findFrontend = (version: Version): readonly Instruction[] => [
   move(r1, 0),
   store('u8', onStack(STACK.frontend + FRONTEND.protocol + 1), r1),
   ...lookup('frontends', STACK.frontend, 'leave'),
-  load('u32', r7, at(r0, FRONTEND.id)),
-  load('u32', r8, at(r0, FRONTEND.flags)),
+  move(r9, r0),
+  load('u32', r7, at(r9, FRONTEND.id)),
+  load('u32', r8, at(r9, FRONTEND.flags)),
 ]
 
 /** The flags of other namespaces lie two bits higher. */
@@ -88,26 +88,20 @@ const findSet = (nodeCookie: bigint): readonly Instruction[] => [
   arithmetic(r8, 'and', 1),
 ]
 
-/** Leaves the timeout of the affinity in r1. */
 const findCount: readonly Instruction[] = [
-  store('u32', onStack(STACK.slot + SLOT.id), r7),
-  ...lookup('ports', STACK.slot, 'leave'),
-  load('u32', r9, at(r0, PORT.clusterCount)),
+  load('u32', r1, at(r9, FRONTEND.clusterCount)),
   when(r8, 'eq', 0, 'counted'),
-  load('u32', r9, at(r0, PORT.localCount)),
+  load('u32', r1, at(r9, FRONTEND.localCount)),
   label('counted'),
-  when(r9, 'eq', 0, 'leave'),
-  store('u32', onStack(STACK.count), r9),
-  load('u32', r1, at(r0, PORT.affinitySeconds)),
-  store('u64', onStack(STACK.affinitySeconds), r1),
-  store('u32', onStack(STACK.member + MEMBERSHIP.id), r7),
-  move(r2, 0),
-  store('u16', onStack(STACK.member + MEMBERSHIP.port + 2), r2),
+  when(r1, 'eq', 0, 'leave'),
+  store('u32', onStack(STACK.count), r1),
+  store('u32', onStack(STACK.id), r7),
+  store('u64', onStack(STACK.value), r9),
 ]
 
 /** Goes on where the endpoint at {@link CHOSEN} is in the set, else to `fresh`. */
 export const whereMember: readonly Instruction[] = [
-  ...lookup('members', STACK.member, 'fresh'),
+  ...lookup('members', STACK.endpoint, 'fresh'),
   load('u32', r1, at(r0, 0)),
   move(r2, r8),
   arithmetic(r2, 'add', MEMBER.cluster),
@@ -130,9 +124,7 @@ const remembered: readonly Instruction[] = [
   load('u64', r1, onStack(STACK.affinitySeconds)),
   arithmetic(r1, 'mul', NANOSECONDS),
   when(r0, 'gt', r1, 'fresh'),
-  ...copy(at(r9, AFFINITY.address), CHOSEN.address, { bytes: 16, width: 'u32' }),
-  load('u16', r1, at(r9, AFFINITY.port)),
-  store('u16', CHOSEN.port, r1),
+  ...copy(at(r9, AFFINITY.endpoint), CHOSEN, { bytes: ENDPOINT.size, width: 'u32' }),
   ...whereMember,
   load('u64', r1, onStack(STACK.now)),
   store('u64', at(r9, AFFINITY.usedAt), r1),
@@ -143,27 +135,33 @@ const pick: readonly Instruction[] = [
   call('get_prandom_u32'),
   load('u32', r1, onStack(STACK.count)),
   arithmetic(r0, 'mod', r1),
-  when(r8, 'eq', 0, 'of-cluster'),
+  when(r8, 'ne', 0, 'of-local'),
+  when(r1, 'gt', INLINE, 'in-slots'),
+  // The verifier does not see that the rest of a division is less than what divides.
+  when(r0, 'gt', INLINE - 1, 'leave'),
+  load('u64', r9, onStack(STACK.value)),
+  arithmetic(r0, 'mul', ENDPOINT.size),
+  arithmetic(r9, 'add', r0),
+  ...copy(at(r9, FRONTEND.inline), CHOSEN, { bytes: ENDPOINT.size, width: 'u32' }),
+  jump('picked'),
+  label('of-local'),
   constant(r1, BigInt(LOCAL_SLOTS)),
   arithmetic(r0, 'or', r1),
-  label('of-cluster'),
+  label('in-slots'),
+  store('u32', onStack(STACK.slot + SLOT.id), r7),
   store('u32', onStack(STACK.slot + SLOT.slot), r0),
   // Just taken away: the rules of the inner backend are a moment older, and whole.
   ...lookup('slots', STACK.slot, 'leave'),
-  move(r9, r0),
-  ...copy(at(r9, SLOT.address), CHOSEN.address, { bytes: 16, width: 'u32' }),
-  load('u16', r1, at(r9, SLOT.port)),
-  store('u16', CHOSEN.port, r1),
+  ...copy(at(r0, 0), CHOSEN, { bytes: ENDPOINT.size, width: 'u32' }),
+  label('picked'),
 ]
 
 const remember: readonly Instruction[] = [
   call('ktime_get_ns'),
   store('u64', onStack(STACK.affinityValue + AFFINITY.usedAt), r0),
-  ...copy(CHOSEN.address, onStack(STACK.affinityValue + AFFINITY.address), { bytes: 16, width: 'u32' }),
+  ...copy(CHOSEN, onStack(STACK.affinityValue + AFFINITY.endpoint), { bytes: ENDPOINT.size, width: 'u32' }),
   move(r1, 0),
-  store('u64', onStack(STACK.affinityValue + AFFINITY.port), r1),
-  load('u16', r1, CHOSEN.port),
-  store('u16', onStack(STACK.affinityValue + AFFINITY.port), r1),
+  store('u32', onStack(STACK.affinityValue + AFFINITY.endpoint + ENDPOINT.size), r1),
   mapAddress(r1, 'affinity'),
   ...stackAddress(r2, STACK.affinity),
   ...stackAddress(r3, STACK.affinityValue),
@@ -171,5 +169,5 @@ const remember: readonly Instruction[] = [
   call('map_update_elem'),
 ]
 
-/** What the socket asked for, as far as the stack holds it. */
-export const ASKED = { address: onStack(STACK.frontend), port: moved(onStack(STACK.frontend), FRONTEND.port) } as const
+/** What the socket asked for: the key of a frontend. */
+export const ASKED = onStack(STACK.frontend)

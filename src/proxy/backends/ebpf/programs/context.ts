@@ -12,7 +12,7 @@ export type Version = 4 | 6
 
 export const protocol: Place = at(r6, PROTOCOL)
 export const socket: Place = at(r6, SOCKET)
-export const contextPort: Place = at(r6, PORT)
+const contextPort: Place = at(r6, PORT)
 
 /** The address and port of the context to the stack, IPv4 as `::ffff:a.b.c.d`. */
 export const readContext = (version: Version): readonly Instruction[] => {
@@ -31,14 +31,11 @@ export const readContext = (version: Version): readonly Instruction[] => {
   return [...address, load('u32', r1, contextPort), store('u16', moved(to, 16), r1)]
 }
 
-/** An address of 16 bytes, and a port at `port` of this width, to the context. */
-export const writeContext = (
-  version: Version,
-  { address, port, width }: { readonly address: Place; readonly port: Place; readonly width: 'u16' | 'u32' },
-): readonly Instruction[] => [
+/** An address of 16 bytes with its port behind it to the context. */
+export const writeContext = (version: Version, from: Place): readonly Instruction[] => [
   ...(version === 6
-    ? copy(address, at(r6, IP6), { bytes: 16, width: 'u32' })
-    : [load('u32', r1, moved(address, 12)), store('u32', at(r6, IP4), r1)]),
-  load(width, r1, port),
+    ? copy(from, at(r6, IP6), { bytes: 16, width: 'u32' })
+    : [load('u32', r1, moved(from, 12)), store('u32', at(r6, IP4), r1)]),
+  load('u16', r1, moved(from, 16)),
   store('u32', contextPort, r1),
 ]

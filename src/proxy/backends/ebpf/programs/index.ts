@@ -33,14 +33,14 @@ export const programName = (instance: string): string => {
 
 /**
  * The programs that carry Services for sockets: `connect` and `sendmsg` put an endpoint in the place of a Service address, `recvmsg` and
- * `getpeername` put the Service address back, `sock_release` forgets UDP sockets that end. They never refuse a call: what they do not know they leave as it is.
+ * `getpeername` put the Service address back, `sock_release` forgets sockets that end. They never refuse a call: what they do not know they leave as it is.
  */
 export const servicePrograms = ({ name, nodeCookie }: ProgramOptions): readonly Program[] =>
   HOOKS.map((hook) => ({ name, hook, instructions: [move(r6, r1), ...body(hook, nodeCookie)] }))
 
 const body = (hook: Hook, nodeCookie: bigint): readonly Instruction[] => {
   const version: Version = hook.endsWith('4') ? 4 : 6
-  const rewrite = [label('rewrite'), ...writeContext(version, { ...CHOSEN, width: 'u16' }), ...allow]
+  const rewrite = [label('rewrite'), ...writeContext(version, CHOSEN), ...allow]
   switch (hook) {
     case 'connect4':
     case 'connect6':
@@ -55,7 +55,7 @@ const body = (hook: Hook, nodeCookie: bigint): readonly Instruction[] => {
     case 'getpeername6':
       return [...readContext(version), ...restorePeer(version), label('done'), ...allow]
     case 'sock_release':
-      return [...forgetEnded, label('done'), ...allow]
+      return [...forgetEnded, ...allow]
     default:
       return hook satisfies never
   }

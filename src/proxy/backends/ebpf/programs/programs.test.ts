@@ -11,18 +11,31 @@ const counting = () => {
 }
 
 describe('connect', () => {
-  it('chooses every endpoint in turn of the random numbers, and shows the Service as peer', async () => {
+  it.each([1, 3, 5, 6, 40])('chooses every one of %d endpoints, and shows the Service as peer', async (count) => {
     const machine = loneMachine({ random: counting() })
-    await machine.sync([web(PODS)], { full: true })
-    const reached = PODS.map(() => {
+    const pods = Array.from({ length: count }, (_, index) => `10.1.1.${index + 1}`)
+    await machine.sync([web(pods)], { full: true })
+    const reached = pods.map(() => {
       const socket = machine.socket('TCP')
       const { address, port } = socket.connect(VIP)
       expect(port).toBe(8080)
       expect(socket.peerName()).toEqual(VIP)
       return address
     })
-    expect(reached.sort()).toEqual(PODS)
+    expect(reached.sort()).toEqual(pods.sort())
   })
+  it.each(['UDP', 'TCP'] as const)(
+    'finds %s endpoints while a set grows over what its frontend holds, and shrinks again',
+    async (protocol) => {
+      const machine = loneMachine({ random: counting() })
+      const pods = Array.from({ length: 8 }, (_, index) => `10.1.1.${index + 1}`)
+      for (const [index, count] of [4, 5, 6, 8, 6, 5, 1].entries()) {
+        await machine.sync([web(pods.slice(0, count), { protocols: [protocol] })], { full: index === 0 })
+        const reached = new Set(Array.from({ length: count * 2 }, () => machine.socket(protocol).connect(VIP).address))
+        expect([...reached].sort()).toEqual(pods.slice(0, count))
+      }
+    },
+  )
   it('leaves what is no frontend as it is', async () => {
     const machine = loneMachine()
     await machine.sync([web(PODS)], { full: true })

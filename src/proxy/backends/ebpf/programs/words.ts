@@ -19,20 +19,24 @@ import type { MapName } from '../layout.ts'
 
 /**
  * Where each thing lies on the stack, from the frame pointer. In all programs r6 is the context; in those that choose, r7 is the number of the
- * Service port and r8 the set: 0 for cluster, 1 for local.
+ * Service port and r8 the set: 0 for cluster, 1 for local. The frontend, the endpoint and the number lie one after another: the first two are a
+ * peer, the last two the key of a member.
  */
 export const STACK = {
   /** Key of a frontend: what the socket asked for; also the sender of a datagram, or the peer. */
-  frontend: -24,
-  /** Key of a slot; its first half is the key of the Service port. */
-  slot: -32,
-  affinity: -48,
-  /** Key of a member; the endpoint in it is the one that is chosen. */
-  member: -72,
+  frontend: -48,
+  /** The one that is chosen. */
+  endpoint: -28,
+  id: -8,
+  slot: -56,
+  affinity: -72,
   affinityValue: -104,
   affinitySeconds: -112,
   now: -120,
-  count: -128,
+  socket: -128,
+  count: -136,
+  /** Address of the frontend's value. */
+  value: -144,
 } as const
 
 /** Bytes of an address or of a whole key, in steps that are aligned on both sides. */

@@ -1,0 +1,99 @@
+import { aborted } from '../../src/base/index.ts'
+import type { Libc } from '../../src/host/native/index.ts'
+import { createBpf } from '../../src/kernel/bpf/index.ts'
+import type { TestCgroup } from '../../src/kernel/bpf/testing/index.ts'
+import { createIptables } from '../../src/kernel/iptables/index.ts'
+import { createNft } from '../../src/kernel/nft/index.ts'
+import type { Target } from '../../src/model/index.ts'
+import type { Backend } from '../../src/proxy/backend.ts'
+import { createEbpfBackend } from '../../src/proxy/backends/ebpf/index.ts'
+import { createIptablesBackend } from '../../src/proxy/backends/iptables/index.ts'
+import { createNftablesBackend } from '../../src/proxy/backends/nftables/index.ts'
+import { ALL, DIRECT, HUNDRED, NODE, ONE, SERVICE_CIDR } from './services.ts'
+import type { BenchNode } from './world.ts'
+
+export interface WayDeps {
+  readonly node: BenchNode
+  readonly libc: Libc
+  readonly cgroup: TestCgroup
+}
+
+/** A network namespace with Services carried in one mode, and what its client connects to. */
+export interface Way {
+  readonly name: string
+  readonly paths: readonly Path[]
+  /** Whether its client is in the cgroup of the bench. */
+  readonly isInCgroup?: boolean
+  /** Gives the backend that is loaded, where it is in this process. */
+  prepare(deps: WayDeps): Promise<Backend | undefined>
+}
+
+export interface Path {
+  readonly name: string
+  readonly targets: readonly Target[]
+}
+
+const load = async (backend: Backend): Promise<Backend> => {
+  await backend.sync({ full: true, set: ALL, delete: [], node: NODE })
+  return backend
+}
+
+const nftables = ({ node, libc }: WayDeps): Backend =>
+  createNftablesBackend({ nft: createNft(node.exec, { libc, namespace: node.path }), serviceCIDRs: [SERVICE_CIDR] })
+
+const ebpf = ({ node, libc, cgroup }: WayDeps, inner: Backend): Backend =>
+  createEbpfBackend({
+    bpf: createBpf({ libc, namespace: node.path }),
+    inner,
+    cgroup: cgroup.folder,
+    instance: `fw_${node.name.slice(-3).replace('-', '_')}`,
+  })
+
+/** Beneath the ebpf mode, to see its programs alone: without rules there is no conntrack either. */
+const nothing: Backend = {
+  mode: 'nothing',
+  supports: new Set(),
+  start: async (signal) => ({ stopped: aborted(signal) }),
+  sync: async () => {},
+  exceptions: () => [],
+  audit: async () => [],
+  trace: () => [],
+  cleanup: async () => {},
+}
+
+const through = (name: string): readonly Path[] => [
+  { name, targets: ONE },
+  { name: `${name}, 100 Services in turn`, targets: HUNDRED },
+]
+/** What the mode costs connections that no Service is for. */
+const beside = (name: string): Path => ({ name: `direct beside ${name}`, targets: DIRECT })
+
+export const WAYS: readonly Way[] = [
+  { name: 'direct', paths: [{ name: 'direct', targets: DIRECT }], prepare: async () => undefined },
+  { name: 'nftables', paths: [...through('nftables'), beside('nftables')], prepare: (deps) => load(nftables(deps)) },
+  {
+    name: 'ebpf',
+    paths: [...through('ebpf'), beside('ebpf')],
+    isInCgroup: true,
+    prepare: (deps) => load(ebpf(deps, nftables(deps))),
+  },
+  {
+    name: 'ebpf programs alone',
+    paths: through('ebpf programs alone'),
+    isInCgroup: true,
+    prepare: (deps) => load(ebpf(deps, nothing)),
+  },
+  {
+    name: 'iptables',
+    paths: [...through('iptables'), beside('iptables')],
+    prepare: ({ node }) => load(createIptablesBackend({ iptables: createIptables(node.exec), serviceCIDRs: [SERVICE_CIDR] })),
+  },
+  {
+    name: 'userspace',
+    paths: through('userspace'),
+    async prepare({ node }) {
+      await node.start('userspace.ts')
+      return undefined
+    },
+  },
+]
