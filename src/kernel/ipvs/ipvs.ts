@@ -7,8 +7,8 @@ import { renderOperations, serverWords } from './render.ts'
 const COMMIT_TIMEOUT_MS = 120_000
 /** 50,000 Services × 5 endpoints are about 20 MB. */
 const MAX_LISTING = 1024 * 1024 * 1024
-/** What `ipvsadm` answers for whatever the kernel refuses. */
-const REFUSED = 255
+/** What `ipvsadm` answers for whatever the kernel refuses: the one or the other. */
+const REFUSED = [1, 255]
 /** Only for the probe: nothing marks packets so. */
 const PROBE_MARK = 2_147_483_646
 
@@ -52,7 +52,7 @@ export const createIpvs = (exec: Exec): Ipvs => {
     async loads(server) {
       const [flag = '', target = ''] = serverWords(server).split(' ')
       const { stdout, stderr, code } = await exec(['ipvsadm', '--list', '--numeric', '--exact', flag, target], {
-        okCodes: [0, REFUSED],
+        okCodes: [0, ...REFUSED],
       })
       if (code === 0) return parseLoads(stdout)
       if (/No such service/.test(stderr)) return undefined

@@ -5,6 +5,7 @@ import {
   type RealServer,
   realText,
   type ServerAddress,
+  serverText,
   type VirtualServer,
 } from './objects.ts'
 
@@ -23,6 +24,7 @@ export const renderOperation = (operation: Operation): string => {
       return `-D ${serverWords(operation.server)}`
     case 'add real':
     case 'edit real':
+      checkFamily(operation.server, operation.real)
       return `${kind === 'add real' ? '-a' : '-e'} ${serverWords(operation.server)}${realOptions(operation.real)}`
     case 'delete real':
       return `-d ${serverWords(operation.server)} -r ${plainTarget(operation.real)}`
@@ -41,6 +43,12 @@ const serverOptions = ({ scheduler, persistentSeconds }: VirtualServer): string 
   ` -s ${plain(scheduler, /^[a-z]+$/)}${persistentSeconds === undefined ? '' : ` -p ${persistentSeconds}`}`
 
 const realOptions = (real: RealServer): string => ` -r ${plainTarget(real)} -m -w ${real.weight}`
+
+/** ipvsadm would end the whole input. */
+const checkFamily = (server: ServerAddress, real: RealAddress): void => {
+  if (server.address.includes(':') === real.address.includes(':')) return
+  throw new Error(`ipvs: real server ${realText(real)} is of another address family than ${serverText(server)}`)
+}
 
 const plainTarget = (target: RealAddress): string => plain(realText(target), /^(\d+(\.\d+){3}|\[[\da-f:.]+\]):\d+$/)
 

@@ -8,7 +8,6 @@ import {
   realText,
   renderOperation,
   SCHEDULERS,
-  type ServerAddress,
   serverText,
   type VirtualServer,
 } from '../index.ts'
@@ -80,10 +79,10 @@ export const fakeIpvs = (now: () => number = () => 0): FakeIpvs => {
       const failure = failures.shift()
       if (failure !== undefined) throw failure
       const refused: string[] = []
-      for (const operation of operations) {
-        const text = renderOperation(operation)
+      const texts = operations.map(renderOperation)
+      for (const [index, operation] of operations.entries()) {
         const complaint = run(servers, operation)
-        if (complaint === undefined) committed.push(text)
+        if (complaint === undefined) committed.push(texts[index] ?? '')
         else refused.push(complaint)
       }
       if (refused.length > 0) throw new Error(`ipvsadm --restore: ${refused.join('\n')}`)
@@ -165,7 +164,6 @@ const runReal = (
   switch (operation.kind) {
     case 'add real':
       if (known !== undefined) return 'Destination already exists'
-      if (isOtherFamily(operation)) return 'Different address family is allowed only for tunneling servers'
       reals.push({ real: operation.real, connections: 0, isGone: false })
       return undefined
     case 'edit real':
@@ -183,6 +181,3 @@ const runReal = (
 }
 
 const isScheduler = (name: string): boolean => SCHEDULERS.some((each) => each === name)
-
-const isOtherFamily = ({ server, real }: { readonly server: ServerAddress; readonly real: RealAddress }): boolean =>
-  server.address.includes(':') !== real.address.includes(':')

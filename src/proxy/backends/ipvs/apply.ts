@@ -1,7 +1,7 @@
 import type { IPFamily } from '../../../ip/index.ts'
 import type { Command as SetCommand } from '../../../kernel/ipset/index.ts'
 import type { Flavour } from '../../../kernel/iptables/index.ts'
-import type { Operation } from '../../../kernel/ipvs/index.ts'
+import type { Operation, ReadDevice } from '../../../kernel/ipvs/index.ts'
 import type { Drift } from '../../backend.ts'
 import { type Found, itemsFound } from './adopt.ts'
 import { isOurChain } from './chains.ts'
@@ -11,7 +11,7 @@ import { setChanges } from './diff-sets.ts'
 import type { Item } from './items.ts'
 import type { Kernel } from './kernel.ts'
 import { isOurSet, SWAP_SET, setsOf } from './sets.ts'
-import { noteOf, wantedSettings } from './settings.ts'
+import { noteOf, type Setting, wantedSettings } from './settings.ts'
 
 /** The kernel as this mode has it. */
 export interface Live {
@@ -39,8 +39,8 @@ export interface LiveOptions {
 export const createLive = (options: LiveOptions): Live => {
   const { kernel, families, flavour } = options
   const chains = new Map<IPFamily, Chains>()
-  const readChains = async (): Promise<void> => {
-    for (const family of families) chains.set(family, chainsFound(await kernel.iptables.read({ flavour, family }, isOurChain)))
+  const readChains = async (family: IPFamily): Promise<void> => {
+    chains.set(family, chainsFound(await kernel.iptables.read({ flavour, family }, isOurChain)))
   }
   const restore = async (family: IPFamily, wanted: Chains): Promise<void> => {
     const transaction = chainChanges(wanted, chains.get(family) ?? NO_CHAINS)
@@ -49,9 +49,8 @@ export const createLive = (options: LiveOptions): Live => {
   }
   return {
     async open(isWanted) {
-      await readChains()
-      const settings = await openSettings(options)
-      const found = await readFound(kernel)
+      const [found, settings] = await Promise.all([readFound(kernel), readSettings(options), ...families.map(readChains)])
+      const mended = await mendSettings(options, found.device, settings)
       const { obstacles, commands, wrong } = setChanges(families.flatMap(setsOf), found.sets)
       // Rules hold their sets: where one must be replaced, they are written anew.
       if (obstacles.length > 0) for (const family of families) await restore(family, NO_CHAINS)
@@ -59,7 +58,7 @@ export const createLive = (options: LiveOptions): Live => {
       const sets = found.sets.filter(({ name }) => name !== SWAP_SET && !obstacles.includes(name))
       return {
         items: itemsFound({ ...found, sets }, isWanted),
-        mended: [...settings, ...wrong.map(({ name }): Drift => ({ kind: 'changed', what: `set ${name}` }))],
+        mended: [...mended, ...wrong.map(({ name }): Drift => ({ kind: 'changed', what: `set ${name}` }))],
         chainDrift: (wanted) => families.flatMap((family) => driftOf(family, wanted, chains)),
       }
     },
@@ -84,19 +83,29 @@ export const readFound = async ({ ipset, ipvs, device }: Kernel): Promise<Found>
   return { sets, servers, device: link }
 }
 
+interface ReadSettings {
+  readonly wanted: readonly Setting[]
+  readonly values: readonly (string | undefined)[]
+}
+
+const readSettings = async ({ kernel, strictARP }: LiveOptions): Promise<ReadSettings> => {
+  const wanted = wantedSettings({ strictARP, kernel: await kernel.release() })
+  return { wanted, values: await kernel.sysctls.read(wanted.map(({ name }) => name)) }
+}
+
 /** The note is written before a setting is changed, so that what was before is never lost. */
-const openSettings = async ({ kernel, strictARP }: LiveOptions): Promise<readonly Drift[]> => {
-  const { device, sysctls } = kernel
-  const settings = wantedSettings({ strictARP, kernel: await kernel.release() })
-  const link = await device.read()
-  const values = await sysctls.read(settings.map(({ name }) => name))
-  await device.ensure(await noteOf(sysctls, settings, link?.note ?? ''))
-  await sysctls.ensure(Object.fromEntries(settings.map(({ name, value }) => [name, value])))
+const mendSettings = async (
+  { kernel: { device, sysctls } }: LiveOptions,
+  link: ReadDevice | undefined,
+  { wanted, values }: ReadSettings,
+): Promise<readonly Drift[]> => {
+  const note = noteOf(wanted, { values, older: link?.note ?? '' })
+  if (link?.note !== note) await device.ensure(note)
+  const wrong = wanted.filter(({ value }, index) => values[index] !== undefined && values[index] !== value)
+  await sysctls.ensure(Object.fromEntries(wrong.map(({ name, value }) => [name, value])))
   return [
     ...(link === undefined ? [{ kind: 'missing', what: `device ${device.name}` } as const] : []),
-    ...settings.flatMap(({ name, value }, index): Drift[] =>
-      values[index] === value ? [] : [{ kind: 'changed', what: `sysctl net/${name}` }],
-    ),
+    ...wrong.map(({ name }): Drift => ({ kind: 'changed', what: `sysctl net/${name}` })),
   ]
 }
 

@@ -16,11 +16,17 @@ export interface Kernel {
 }
 
 /** {@link Kernel} through the Debian tools, in the network namespace that `exec` acts in. */
-export const createKernel = (exec: Exec): Kernel => ({
-  ipvs: createIpvs(exec),
-  ipset: createIpset(exec),
-  iptables: createIptables(exec),
-  device: createServiceDevice(exec),
-  sysctls: createSysctls(exec),
-  release: async () => (await exec(['uname', '-r'])).stdout.trim(),
-})
+export const createKernel = (exec: Exec): Kernel => {
+  let release: Promise<string> | undefined
+  return {
+    ipvs: createIpvs(exec),
+    ipset: createIpset(exec),
+    iptables: createIptables(exec),
+    device: createServiceDevice(exec),
+    sysctls: createSysctls(exec),
+    release() {
+      release ??= exec(['uname', '-r']).then(({ stdout }) => stdout.trim())
+      return release
+    },
+  }
+}

@@ -1,7 +1,5 @@
-import type { Sysctls } from '../../../kernel/link/index.ts'
-
 /** A setting of the kernel that this mode needs, below /proc/sys/net. */
-interface Setting {
+export interface Setting {
   readonly name: string
   readonly value: string
   /** Its name on the note of the device, which is short. */
@@ -37,9 +35,11 @@ const NOTE = 'fairway:'
  * The settings as they were before, for the note of the device: whoever cleans up finds them there, whatever became of the process that
  * changed them. A value that an older note has stays.
  */
-export const noteOf = async (sysctls: Sysctls, settings: readonly Setting[], older: string): Promise<string> => {
+export const noteOf = (
+  settings: readonly Setting[],
+  { values, older }: { readonly values: readonly (string | undefined)[]; readonly older: string },
+): string => {
   const known = readNote(older)
-  const values = await sysctls.read(settings.map(({ name }) => name))
   settings.forEach(({ short }, index) => {
     const value = values[index]
     if (value !== undefined && !known.has(short)) known.set(short, value)
