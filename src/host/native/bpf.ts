@@ -1,4 +1,3 @@
-import { closeSync, constants, openSync } from 'node:fs'
 import { HostError } from '../errors.ts'
 import type { Libc, LibcFunction } from './libc.ts'
 
@@ -106,11 +105,8 @@ const COMMAND = {
 
 type Command = keyof typeof COMMAND
 
-/** System call numbers; the newer ones below are the same on every machine. */
+/** Numbers of the system call. */
 const SYS_BPF: Readonly<Partial<Record<string, number>>> = { x64: 321, arm64: 280, riscv64: 280 }
-const SYS_FSOPEN = 430
-const SYS_FSCONFIG = 431
-const SYS_FSMOUNT = 432
 const BPF_F_ALLOW_MULTI = 2
 const BPF_F_REPLACE = 4
 const LOG_SIZE = 1024 * 1024
@@ -124,7 +120,7 @@ export const openBpf = (libc: Libc): BpfCalls => {
   if (number === undefined) {
     throw new HostError(`bpf: the system call is not known on ${process.arch}`, { code: 'ENOSYS', command: ['bpf'] })
   }
-  const { syscall } = callsOf(libc)
+  const { syscall, sigmask } = callsOf(libc)
   const address = (buffer: Buffer): bigint => (buffer.length === 0 ? 0n : libc.addressOf(buffer))
   const bpf = (command: Command, attributes: Buffer, what = ''): number => {
     try {
@@ -133,12 +129,14 @@ export const openBpf = (libc: Libc): BpfCalls => {
       throw named(error, `bpf ${command}${what === '' ? '' : ` ${what}`}`)
     }
   }
-  return { ...mapCalls({ bpf, address }), ...programCalls({ bpf, address }) }
+  const gate = { bpf, address, sigmask }
+  return { ...mapCalls(gate), ...programCalls(gate) }
 }
 
 interface Gate {
   readonly bpf: (command: Command, attributes: Buffer, what?: string) => number
   readonly address: (buffer: Buffer) => bigint
+  readonly sigmask: LibcFunction
 }
 
 const mapCalls = ({ bpf, address }: Gate) => {
@@ -192,7 +190,7 @@ const mapCalls = ({ bpf, address }: Gate) => {
 const BATCH = 16_384
 
 const dump = (
-  { bpf, address }: Gate,
+  { bpf, address }: Pick<Gate, 'bpf' | 'address'>,
   batch: (map: number, count: number) => Buffer,
   { map, keySize, valueSize, maxEntries }: BpfElementSizes & { readonly map: number },
 ): BpfDump => {
@@ -218,14 +216,14 @@ const dump = (
   return { count, keys: Buffer.concat(keys), values: Buffer.concat(values) }
 }
 
-const programCalls = ({ bpf, address }: Gate) => ({
+const programCalls = ({ bpf, address, sigmask }: Gate) => ({
   loadTypes(btf: Buffer): number {
     const attributes = Buffer.alloc(28)
     attributes.writeBigUInt64LE(address(btf), 0)
     attributes.writeUInt32LE(btf.length, 16)
     return bpf('BTF_LOAD', attributes)
   },
-  loadProgram: (program: BpfProgramAttributes): number => loadProgram({ bpf, address }, program),
+  loadProgram: (program: BpfProgramAttributes): number => loadProgram({ bpf, address, sigmask }, program),
   attach({ cgroup, program, attachType, replaced }: BpfAttachment & { readonly replaced?: number }): void {
     const flags = BPF_F_ALLOW_MULTI | (replaced === undefined ? 0 : BPF_F_REPLACE)
     bpf('PROG_ATTACH', words(cgroup, program, attachType, flags, replaced ?? 0))
@@ -266,7 +264,7 @@ const programCalls = ({ bpf, address }: Gate) => ({
   },
 })
 
-const loadProgram = ({ bpf, address }: Gate, program: BpfProgramAttributes): number => {
+const loadProgram = ({ bpf, address, sigmask }: Gate, program: BpfProgramAttributes): number => {
   const license = Buffer.from(`${program.license}\0`, 'latin1')
   const attributes = Buffer.alloc(72)
   attributes.writeUInt32LE(program.type, 0)
@@ -275,8 +273,9 @@ const loadProgram = ({ bpf, address }: Gate, program: BpfProgramAttributes): num
   attributes.writeBigUInt64LE(address(license), 16)
   attributes.write(program.name, 48, 15, 'latin1')
   attributes.writeUInt32LE(program.attachType, 68)
+  const load = (): number => undisturbed(sigmask, () => bpf('PROG_LOAD', attributes, program.name))
   try {
-    return bpf('PROG_LOAD', attributes, program.name)
+    return load()
   } catch (error) {
     if (!(error instanceof HostError) || error.code === 'EPERM') throw error
     // A second time, now with the verifier's words.
@@ -285,20 +284,32 @@ const loadProgram = ({ bpf, address }: Gate, program: BpfProgramAttributes): num
     attributes.writeUInt32LE(log.length, 28)
     attributes.writeBigUInt64LE(address(log), 32)
     try {
-      return bpf('PROG_LOAD', attributes, program.name)
+      return load()
     } catch {
-      const text = log.toString('latin1', 0, log.indexOf(0)).trim()
-      const last = text.split('\n').slice(-3).join('; ')
-      throw new HostError(`${error.message}${last === '' ? '' : `: ${last}`}`, {
-        code: error.code,
-        command: error.command,
-        stderr: text,
-      })
+      const { code, command, message } = error
+      const stderr = log.toString('latin1', 0, log.indexOf(0)).trim()
+      const last = stderr.split('\n').slice(-3).join('; ')
+      throw new HostError(`${message}${last === '' ? '' : `: ${last}`}`, { code, command, stderr })
     }
   }
 }
 
-const info = ({ bpf, address }: Gate, fd: number, into: Buffer): void => {
+const SIG_SETMASK = 2
+/** Longer than any `sigset_t`. */
+const SIGNAL_SET = 128
+
+/** The verifier gives up with EAGAIN where a signal waits for this thread, as a profiler's does each millisecond: they wait for a while instead. */
+const undisturbed = (sigmask: LibcFunction, load: () => number): number => {
+  const before = Buffer.alloc(SIGNAL_SET)
+  sigmask.call(SIG_SETMASK, Buffer.alloc(SIGNAL_SET, 0xff), before)
+  try {
+    return load()
+  } finally {
+    sigmask.call(SIG_SETMASK, before, null)
+  }
+}
+
+const info = ({ bpf, address }: Pick<Gate, 'bpf' | 'address'>, fd: number, into: Buffer): void => {
   const attributes = Buffer.alloc(16)
   attributes.writeUInt32LE(fd, 0)
   attributes.writeUInt32LE(into.length, 4)
@@ -331,81 +342,13 @@ const ignoring = (code: string, call: () => unknown): boolean => {
 const named = (error: unknown, call: string): unknown =>
   error instanceof HostError ? new HostError(`${call}: ${error.code}`, { code: error.code, command: [call] }) : error
 
-/**
- * A file descriptor of the root of the cgroup v2 tree through a mount of our own that has no place in the file system, so that nothing is
- * left to unmount; needs CAP_SYS_ADMIN and kernel 5.2.
- */
-export const openCgroupRoot = (libc: Libc): number => {
-  const { syscall } = callsOf(libc)
-  const opened: number[] = []
-  const call = (...args: readonly (number | bigint)[]): number => {
-    const fd = syscall.call(...args, ...Array<number>(6 - args.length).fill(0))
-    opened.push(fd)
-    return fd
-  }
-  const name = Buffer.from('cgroup2\0')
-  try {
-    const context = call(SYS_FSOPEN, libc.addressOf(name))
-    syscall.call(SYS_FSCONFIG, context, FSCONFIG_CMD_CREATE, 0, 0, 0)
-    const mount = call(SYS_FSMOUNT, context)
-    return openSync(`/proc/self/fd/${mount}`, constants.O_RDONLY | constants.O_DIRECTORY)
-  } catch (error) {
-    throw named(error, `mount of ${name.toString('latin1', 0, 7)}`)
-  } finally {
-    for (const fd of opened) closeSync(fd)
-  }
-}
-
-const FSCONFIG_CMD_CREATE = 6
-const SOL_SOCKET = 1
-const SO_NETNS_COOKIE = 71
-const AF_INET = 2
-const SOCK_DGRAM = 2
-const SOCK_CLOEXEC = 0o2000000
-const CLONE_NEWNET = 0x4000_0000
-
-/** The number by which programs know a network namespace: this process' own, or that of a file such as `/run/netns/node-1`. Kernel 5.14. */
-export const networkCookie = (libc: Libc, namespace?: string): bigint => {
-  const { socket, getsockopt, setns } = callsOf(libc)
-  const cookie = (): bigint => {
-    const fd = socket.call(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)
-    try {
-      const value = Buffer.alloc(8)
-      const length = Buffer.from(Uint32Array.of(value.length).buffer)
-      getsockopt.call(fd, SOL_SOCKET, SO_NETNS_COOKIE, value, length)
-      return value.readBigUInt64LE()
-    } finally {
-      closeSync(fd)
-    }
-  }
-  if (namespace === undefined) return cookie()
-  const own = openSync('/proc/thread-self/ns/net', 'r')
-  try {
-    const other = openSync(namespace, 'r')
-    try {
-      setns.call(other, CLONE_NEWNET)
-    } finally {
-      closeSync(other)
-    }
-    try {
-      return cookie()
-    } finally {
-      setns.call(own, CLONE_NEWNET)
-    }
-  } finally {
-    closeSync(own)
-  }
-}
-
-let known: Readonly<Record<'syscall' | 'socket' | 'getsockopt' | 'setns', LibcFunction>> | undefined
+let known: Readonly<Record<'syscall' | 'sigmask', LibcFunction>> | undefined
 
 /** koffi keeps every declaration for ever, so each is made once. Pointers are passed to syscall(2) as the numbers that they are. */
 const callsOf = (libc: Libc) => {
   known ??= {
     syscall: libc.declare('intptr_t syscall(intptr_t number, intptr_t a, intptr_t b, intptr_t c, intptr_t d, intptr_t e)'),
-    socket: libc.declare('int socket(int family, int type, int protocol)'),
-    getsockopt: libc.declare('int getsockopt(int fd, int level, int name, void *value, void *length)'),
-    setns: libc.declare('int setns(int fd, int type)'),
+    sigmask: libc.declare('int pthread_sigmask(int how, void *set, void *old)'),
   }
   return known
 }

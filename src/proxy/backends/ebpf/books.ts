@@ -10,7 +10,6 @@ import {
   MEMBER,
   memberKey,
   memberValue,
-  readEndpoint,
   readFrontendValue,
   readSlotKey,
   slotKey,
@@ -71,7 +70,7 @@ interface State {
   readonly leftOut: Map<string, RenderedPort>
   readonly udpEndpoints: Map<string, number>
   adoptedIds: ReadonlyMap<string, number>
-  adoptedSlots: ReadonlyMap<number, ReadonlyMap<number, Target>>
+  adoptedSlots: ReadonlyMap<number, ReadonlyMap<number, string>>
   slots: number
   members: number
 }
@@ -109,19 +108,20 @@ export const createBooks = (limits: Limits): Books => {
   }
 }
 
-const slotsById = ({ frontends, slots }: Tables): ReadonlyMap<number, ReadonlyMap<number, Target>> => {
-  const byId = new Map<number, Map<number, Target>>()
-  const add = (id: number, slot: number, target: Target): void => {
-    const known = byId.get(id) ?? new Map<number, Target>()
-    byId.set(id, known.set(slot, target))
+/** As bytes: most of them are asked for never. */
+const slotsById = ({ frontends, slots }: Tables): ReadonlyMap<number, ReadonlyMap<number, string>> => {
+  const byId = new Map<number, Map<number, string>>()
+  const add = (id: number, slot: number, endpoint: string): void => {
+    const known = byId.get(id) ?? new Map<number, string>()
+    byId.set(id, known.set(slot, endpoint))
   }
   for (const [key, value] of slots) {
     const { id, slot } = readSlotKey(key)
-    add(id, slot, readEndpoint(value))
+    add(id, slot, value)
   }
   for (const value of frontends.values()) {
     const { id, inline } = readFrontendValue(value)
-    for (const [slot, target] of inline.entries()) add(id, slot, target)
+    for (const [slot, endpoint] of inline.entries()) add(id, slot, endpoint)
   }
   return byId
 }
@@ -190,7 +190,7 @@ const place = (state: State, rendered: RenderedPort, previous: PlacedPort | unde
   }
   leftOut.delete(rendered.name)
   const id = state.ids.of(rendered.name, adoptedId(state, rendered))
-  const before = previous ?? adoptedPort(state, id)
+  const before = previous === undefined ? adoptedPort(state, id) : slotsOf(previous)
   const port: PlacedPort = {
     rendered,
     id,
@@ -215,26 +215,31 @@ const adoptedId = ({ adoptedIds }: State, { frontends }: RenderedPort): number |
   return undefined
 }
 
-type Slots = readonly (Target | undefined)[]
+/** Endpoints as bytes, by their slots. */
+type Slots = readonly (string | undefined)[]
+
+const slotsOf = ({ cluster, local }: PlacedPort): { readonly cluster: Slots; readonly local: Slots } => ({
+  cluster: cluster.map(endpointBytes),
+  local: local.map(endpointBytes),
+})
 
 const adoptedPort = ({ adoptedSlots }: State, id: number): { readonly cluster: Slots; readonly local: Slots } => {
-  const cluster: (Target | undefined)[] = []
-  const local: (Target | undefined)[] = []
-  for (const [slot, target] of adoptedSlots.get(id) ?? []) {
-    if (slot >= LOCAL_SLOTS) local[slot - LOCAL_SLOTS] = target
-    else cluster[slot] = target
+  const cluster: (string | undefined)[] = []
+  const local: (string | undefined)[] = []
+  for (const [slot, endpoint] of adoptedSlots.get(id) ?? []) {
+    if (slot >= LOCAL_SLOTS) local[slot - LOCAL_SLOTS] = endpoint
+    else cluster[slot] = endpoint
   }
   return { cluster, local }
 }
 
 /** Endpoints keep their slots; the others fill the holes, so that a change moves as few as it can. */
 const inSlots = (targets: readonly Target[], before: Slots): readonly Target[] => {
-  const left = new Map(targets.map((target) => [textOf(target), target]))
+  const left = new Map(targets.map((target) => [endpointBytes(target), target]))
   const kept = targets.map((_, slot) => {
-    const known = before[slot]
-    const text = known === undefined ? '' : textOf(known)
-    const target = left.get(text)
-    left.delete(text)
+    const known = before[slot] ?? ''
+    const target = left.get(known)
+    left.delete(known)
     return target
   })
   const rest = left.values()
@@ -273,5 +278,5 @@ export const frontendElement = ({ port: { id, cluster, local, rendered }, flags 
     cluster: cluster.length,
     local: local.length,
     affinitySeconds: rendered.affinitySeconds,
-    inline: cluster.length <= INLINE ? cluster : [],
+    inline: cluster.length <= INLINE ? cluster.map(endpointBytes) : [],
   })

@@ -92,6 +92,9 @@ export interface FrontendKey extends Target {
 export const frontendKey = ({ address, port, protocol }: FrontendKey): string =>
   `${addressBytes(address)}${bigEndian16(port)}${String.fromCharCode(NUMBERS[protocol])}\0`
 
+/** Without reading the rest. */
+export const isUdpFrontend = (key: string): boolean => key.charCodeAt(FRONTEND.protocol) === NUMBERS.UDP
+
 export const readFrontendKey = (key: string): FrontendKey => ({
   ...targetAt(key, FRONTEND.address),
   protocol: PROTOCOLS.get(key.charCodeAt(FRONTEND.protocol)) ?? 'TCP',
@@ -103,15 +106,12 @@ export interface FrontendValue {
   readonly cluster: number
   readonly local: number
   readonly affinitySeconds: number
-  /** The cluster set, where it is small. */
-  readonly inline: readonly Target[]
+  /** The cluster set, where it is small, each endpoint as {@link endpointBytes}. */
+  readonly inline: readonly string[]
 }
 
 export const frontendValue = ({ id, flags, cluster, local, affinitySeconds, inline }: FrontendValue): string =>
-  (u32(id) + u32(flags) + u32(cluster) + u32(local) + u32(affinitySeconds) + inline.map(endpointBytes).join('')).padEnd(
-    FRONTEND.valueSize,
-    '\0',
-  )
+  (u32(id) + u32(flags) + u32(cluster) + u32(local) + u32(affinitySeconds) + inline.join('')).padEnd(FRONTEND.valueSize, '\0')
 export const readFrontendValue = (value: string): FrontendValue => {
   const cluster = readU32(value, FRONTEND.clusterCount)
   const count = cluster <= INLINE ? cluster : 0
@@ -121,7 +121,10 @@ export const readFrontendValue = (value: string): FrontendValue => {
     cluster,
     local: readU32(value, FRONTEND.localCount),
     affinitySeconds: readU32(value, FRONTEND.affinitySeconds),
-    inline: Array.from({ length: count }, (_, index) => targetAt(value, FRONTEND.inline + index * ENDPOINT.size)),
+    inline: Array.from({ length: count }, (_, index) => {
+      const start = FRONTEND.inline + index * ENDPOINT.size
+      return value.slice(start, start + ENDPOINT.size)
+    }),
   }
 }
 
@@ -147,22 +150,28 @@ export const peerEndpoint = (value: string): string => value.slice(PEER.endpoint
 
 const MAPPED_PREFIX = `${'\0'.repeat(10)}\xff\xff`
 
+/** Hundreds of thousands are written at a load: IPv4 goes without big numbers. */
 const addressBytes = (text: string): string => {
+  if (!text.includes(':')) {
+    const parts = text.split('.').map(Number)
+    if (parts.length === 4 && parts.every((part) => part >= 0 && part <= 255))
+      return MAPPED_PREFIX + String.fromCharCode(...parts)
+  }
   const address = readAddress(text)?.address
   if (address === undefined) throw new Error(`ebpf: ${text} is no address`)
-  const bytes = String.fromCharCode(...addressToBytes(address))
-  return bytes.length === 16 ? bytes : MAPPED_PREFIX + bytes
+  return String.fromCharCode(...addressToBytes(address))
 }
 
 /** An address of 16 bytes and, right after it, a port. */
-const targetAt = (bytes: string, at: number): Target => {
-  const address = bytes.slice(at, at + 16)
-  const short = address.startsWith(MAPPED_PREFIX) ? address.slice(12) : address
-  const read = addressFromBytes(Buffer.from(short, 'latin1'))
-  return {
-    address: read === undefined ? '' : formatAddress(read),
-    port: (bytes.charCodeAt(at + 16) << 8) | bytes.charCodeAt(at + 17),
-  }
+const targetAt = (bytes: string, at: number): Target => ({
+  address: addressText(bytes.slice(at, at + 16)),
+  port: (bytes.charCodeAt(at + 16) << 8) | bytes.charCodeAt(at + 17),
+})
+
+const addressText = (bytes: string): string => {
+  if (bytes.startsWith(MAPPED_PREFIX)) return [12, 13, 14, 15].map((at) => bytes.charCodeAt(at)).join('.')
+  const address = addressFromBytes(Buffer.from(bytes, 'latin1'))
+  return address === undefined ? '' : formatAddress(address)
 }
 
 const bigEndian16 = (value: number): string => String.fromCharCode(value >> 8, value & 0xff)

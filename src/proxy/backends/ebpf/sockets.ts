@@ -4,7 +4,7 @@ import { createLiveMaps, type LiveOptions } from './apply.ts'
 import { driftOf } from './audit.ts'
 import { type Books, createBooks } from './books.ts'
 import { difference, type Tables } from './diff.ts'
-import { frontendKey, readEndpoint, readFrontendKey, readFrontendValue, readSlotKey } from './layout.ts'
+import { frontendKey, isUdpFrontend, readEndpoint, readFrontendValue, readSlotKey } from './layout.ts'
 import { type RenderedPort, renderForwarding } from './render.ts'
 import { traceLines } from './trace.ts'
 
@@ -119,12 +119,10 @@ const renderAt = (carried: ReadonlyMap<string, Forwarding>, key: string, node: N
 
 /** Of a former process: the UDP endpoints that its maps hold. */
 const udpOf = ({ frontends, slots }: Tables): readonly Target[] => {
-  const udp = [...frontends]
-    .filter(([key]) => readFrontendKey(key).protocol === 'UDP')
-    .map(([, value]) => readFrontendValue(value))
+  const udp = [...frontends].filter(([key]) => isUdpFrontend(key)).map(([, value]) => readFrontendValue(value))
   const ids = new Set(udp.map(({ id }) => id))
-  const inSlots = [...slots].filter(([key]) => ids.has(readSlotKey(key).id)).map(([, value]) => readEndpoint(value))
-  return [...inSlots, ...udp.flatMap(({ inline }) => inline)]
+  const inSlots = [...slots].filter(([key]) => ids.has(readSlotKey(key).id)).map(([, endpoint]) => endpoint)
+  return [...inSlots, ...udp.flatMap(({ inline }) => inline)].map(readEndpoint)
 }
 
 const free = async (toFree: Map<string, Target>, freeOne: (target: Target) => Promise<void>): Promise<void> => {

@@ -36,8 +36,7 @@ export const valueText = (map: FilledMap, value: string): string => {
     case 'frontends':
       return frontendText(readFrontendValue(value))
     case 'slots': {
-      const { address, port } = readEndpoint(value)
-      return `${address} . ${port}`
+      return endpointText(value)
     }
     case 'members': {
       const sets = value.charCodeAt(0)
@@ -48,6 +47,11 @@ export const valueText = (map: FilledMap, value: string): string => {
   }
 }
 
+const endpointText = (bytes: string): string => {
+  const { address, port } = readEndpoint(bytes)
+  return `${address} . ${port}`
+}
+
 const frontendText = ({ id, flags, cluster, local, affinitySeconds, inline }: FrontendValue): string => {
   const of = (who: string, served: number, isLocal: number): readonly string[] =>
     (flags & served) === 0 ? [] : [`${who} ${(flags & isLocal) === 0 ? 'cluster' : 'local'}`]
@@ -55,7 +59,7 @@ const frontendText = ({ id, flags, cluster, local, affinitySeconds, inline }: Fr
     `port ${id}`,
     ...of('node', FLAG.node, FLAG.nodeLocal),
     ...of('others', FLAG.others, FLAG.othersLocal),
-    `${cluster} cluster${inline.map(({ address, port }) => ` ${address} . ${port}`).join('')}`,
+    `${cluster} cluster${inline.map((endpoint) => ` ${endpointText(endpoint)}`).join('')}`,
     `${local} local`,
     ...(affinitySeconds === 0 ? [] : [`affinity ${affinitySeconds}s`]),
   ].join(', ')
