@@ -98,6 +98,39 @@ describe('what ipvs is told', () => {
     expect(reached(from('198.51.100.9', external))).toEqual(new Set(['10.1.1.1:8080']))
     expect(reached(from('10.1.1.9'))).toEqual(new Set(['10.1.1.1:8080']))
   })
+  it('remembers a client for all frontends of a Service port, and clients apart', async () => {
+    const { kernel, backend } = opened()
+    const spec = {
+      type: 'NodePort',
+      sessionAffinity: 'ClientIP',
+      externalIPs: ['198.51.100.1'],
+      ports: [port(80, { nodePort: 30_080 })],
+    } as const
+    await backend.sync(change([web(['10.1.1.1', '10.1.1.2', '10.1.1.3'], spec)], true))
+    const places = [WEB, { address: '192.0.2.1', port: 30_080 }, { address: '198.51.100.1', port: 80 }]
+    // Each virtual server takes its own turns: without a common memory, the others would be at another one now.
+    kernel.send(from('198.51.100.6'), node)
+    const clients = ['198.51.100.7', '198.51.100.8', '198.51.100.9', '10.1.1.8', '10.1.1.9']
+    const endpoints = clients.map((client) => places.map((place) => kernel.send(from(client, place), node)))
+    for (const reached of endpoints)
+      expect(new Set(reached.map((outcome) => 'endpoint' in outcome && outcome.endpoint)).size).toBe(1)
+    expect(new Set(endpoints.flat().map((outcome) => 'endpoint' in outcome && outcome.endpoint)).size).toBe(3)
+  })
+  it('lets a process of an allowed node in that has the VIP itself as its source', async () => {
+    const { kernel, backend } = opened()
+    const vip = { address: '203.0.113.1', port: 80 }
+    const spec = { type: 'LoadBalancer', loadBalancerSourceRanges: ['192.0.2.0/24'] } as const
+    await backend.sync(change([web(['10.1.1.1'], spec, vip.address)], true))
+    const packet: Packet = { source: { class: 'node', address: vip.address }, destination: vip, protocol: 'TCP' }
+    expect(kernel.send(packet, node)).toMatchObject({ kind: 'reached', source: '192.0.2.1' })
+    expect(kernel.send({ ...packet, source: { class: 'outside', address: '198.51.100.9' } }, node)).toEqual({ kind: 'dropped' })
+  })
+  it('masquerades a process that has a ClusterIP as its source, which only this node answers to', async () => {
+    const { kernel, backend } = opened()
+    await backend.sync(change([web(['10.1.2.1'])], true))
+    const packet = { ...from('192.0.2.1'), source: { class: 'node', address: WEB.address } } as const
+    expect(kernel.send(packet, node)).toEqual({ kind: 'reached', endpoint: '10.1.2.1:8080', source: '192.0.2.1' })
+  })
   it('carries with the scheduler that is asked for', async () => {
     const { kernel, backend } = opened({ scheduler: 'wlc' })
     await backend.sync(change([web(['10.1.1.1'])], true))
