@@ -25,11 +25,11 @@ export interface WayOutSource {
 
 export const snapshotWayOut = async (source: WayOutSource): Promise<WayOutSnapshot> => {
   const { exec, sysctls, tableName } = source
-  const [routes, tables] = await Promise.all([
-    exec(['ip', '-4', '-json', 'route', 'show', 'default']),
+  const [tables, ...routes] = await Promise.all([
     exec(['nft', 'list', 'tables', 'ip']),
+    ...DEFAULT_ROUTES.map((range) => exec(['ip', '-4', '-json', 'route', 'show', 'table', 'all', 'exact', range])),
   ])
-  const uplinks = devicesOf(routes.stdout)
+  const uplinks = [...new Set(routes.flatMap(({ stdout }) => devicesOf(stdout)))].sort()
   const others = [...tables.stdout.matchAll(OTHERS)].flatMap(([, name = '']) => (name === tableName ? [] : [name]))
   const [opened, ...byOthers] = await Promise.all([tableName, ...others].map((name) => openedIn(exec, name)))
   const devices = [...new Set([...uplinks, ...(opened ?? [])])]
@@ -44,6 +44,9 @@ export const snapshotWayOut = async (source: WayOutSource): Promise<WayOutSnapsh
     openedByOthers: byOthers.flatMap((members) => members ?? []),
   }
 }
+
+/** VPNs take half of the Internet each, beside the default route, or have a table of their own. */
+const DEFAULT_ROUTES = ['0.0.0.0/0', '0.0.0.0/1']
 
 /** The devices that an instance's table says it opened; undefined where there is no such table. */
 export const openedIn = async (exec: Exec, tableName: string): Promise<readonly string[] | undefined> => {
@@ -79,5 +82,5 @@ const devicesOf = (text: string): readonly string[] => {
   const routes: unknown = JSON.parse(text.trim() || '[]')
   const hops = (Array.isArray(routes) ? routes : []).flatMap((route: unknown) => [route, ...listIn(route, 'nexthops')])
   const names = hops.map((hop) => fieldOf(hop, 'dev'))
-  return [...new Set(names.filter((name): name is string => typeof name === 'string'))].sort()
+  return names.filter((name): name is string => typeof name === 'string')
 }

@@ -118,6 +118,18 @@ describe.skipIf(reason !== '')(`the way out of a machine of its own${reason && `
     expect(await forwarding('eth0')).toEqual(['0'])
   })
 
+  it.each([
+    ['half of the Internet, as VPNs have it', ['0.0.0.0/1', 'via', '198.51.100.9']],
+    ['a table of its own', ['default', 'via', '198.51.100.9', 'table', '51']],
+    ['several next hops', ['default', 'nexthop', 'via', '198.51.100.9', 'nexthop', 'via', '198.51.100.8']],
+  ])('an uplink is also who has %s', async (_, route) => {
+    await machine.exec(['ip', 'route', 'del', 'default'])
+    await machine.exec(['ip', 'route', 'add', ...route])
+    const network = await openNetwork(1)
+    await network.check()
+    expect(await forwarding('eth0')).toEqual(['1'])
+  })
+
   it('says why there is none', async () => {
     const missing = createWayOut({
       exec: (argv, options) => machine.exec(argv[0] === 'nft' ? ['/nonexistent/nft'] : argv, options),
