@@ -29,14 +29,14 @@ export interface BpfCalls {
   mapInfo(map: number): BpfMapInfo
 }
 
-export interface BpfElementSizes {
+interface BpfElementSizes {
   readonly keySize: number
   readonly valueSize: number
   /** A bound of how many there are. */
   readonly maxEntries: number
 }
 
-export interface BpfMapAttributes extends BpfElementSizes {
+interface BpfMapAttributes extends BpfElementSizes {
   readonly type: number
   readonly flags: number
   /** At most 15 characters out of letters, digits, `_` and `.`. */
@@ -45,13 +45,13 @@ export interface BpfMapAttributes extends BpfElementSizes {
   readonly types?: { readonly btf: number; readonly key: number; readonly value: number }
 }
 
-export interface BpfDump {
+interface BpfDump {
   readonly count: number
   readonly keys: Buffer
   readonly values: Buffer
 }
 
-export interface BpfProgramAttributes {
+interface BpfProgramAttributes {
   readonly type: number
   readonly attachType: number
   readonly name: string
@@ -59,19 +59,19 @@ export interface BpfProgramAttributes {
   readonly license: string
 }
 
-export interface BpfAttachment {
+interface BpfAttachment {
   readonly cgroup: number
   readonly program: number
   readonly attachType: number
 }
 
-export interface BpfAttached {
+interface BpfAttached {
   readonly programIds: readonly number[]
   /** A program there lets no other beside it. */
   readonly isExclusive: boolean
 }
 
-export interface BpfProgramInfo {
+interface BpfProgramInfo {
   readonly id: number
   readonly name: string
   /** The kernel's hash of the instructions without the maps' numbers: equal programs have equal tags. */

@@ -8,7 +8,6 @@ export const r1: Register = { register: 1 }
 export const r2: Register = { register: 2 }
 export const r3: Register = { register: 3 }
 export const r4: Register = { register: 4 }
-export const r5: Register = { register: 5 }
 export const r6: Register = { register: 6 }
 export const r7: Register = { register: 7 }
 export const r8: Register = { register: 8 }

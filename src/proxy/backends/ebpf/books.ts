@@ -17,7 +17,7 @@ import {
 import type { RenderedPort } from './render.ts'
 
 /** A Service port that has its number and its endpoints their slots. */
-export interface PlacedPort {
+interface PlacedPort {
   readonly rendered: RenderedPort
   readonly id: number
   readonly cluster: readonly Target[]
@@ -44,7 +44,7 @@ export interface Books {
   readonly leftOut: ReadonlyMap<string, RenderedPort>
 }
 
-export interface Change {
+interface Change {
   readonly before: Tables
   readonly after: Tables
   /** UDP endpoints of what was carried before; some may still be carried. */

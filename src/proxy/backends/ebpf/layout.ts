@@ -35,7 +35,7 @@ export const FRONTEND = {
 export const SLOT = { keySize: 8, valueSize: ENDPOINT.size, id: 0, slot: 4 } as const
 
 /** Endpoint and number of a Service port → in which sets it is ({@link MEMBER}): what was chosen before counts only as long as it is. */
-export const MEMBERSHIP = { keySize: 24, valueSize: 4, endpoint: 0, id: 20 } as const
+const MEMBERSHIP = { keySize: 24, valueSize: 4, endpoint: 0, id: 20 } as const
 
 /** Network namespace and number of a Service port → the endpoint that the client stays at. Written by programs. */
 export const AFFINITY = { keySize: 16, valueSize: 32, cookie: 0, id: 8, usedAt: 0, endpoint: 8 } as const

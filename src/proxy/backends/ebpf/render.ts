@@ -28,7 +28,7 @@ export interface RenderedPort {
   readonly hasMembers: boolean
 }
 
-export interface RenderedFrontend {
+interface RenderedFrontend {
   readonly key: string
   readonly flags: number
   /** A frontend with an address of its own goes before a NodePort at that address. */
