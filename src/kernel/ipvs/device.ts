@@ -35,7 +35,10 @@ export const createServiceDevice = (exec: Exec, name = 'kube-ipvs0'): ServiceDev
   }
   const read = async (): Promise<ReadDevice | undefined> => {
     try {
-      const { stdout } = await exec(['ip', '-json', 'address', 'show', 'dev', device], { maxOutputBytes: MAX_LISTING })
+      // The note is a detail.
+      const { stdout } = await exec(['ip', '-json', '-details', 'address', 'show', 'dev', device], {
+        maxOutputBytes: MAX_LISTING,
+      })
       return parseDevice(stdout)
     } catch (error) {
       if (error instanceof HostError && /does not exist|Cannot find device/.test(error.stderr)) return undefined

@@ -148,11 +148,8 @@ describe('what ipvs is told', () => {
   })
   it('says which frontends it cannot carry where a family does not work, and carries the others', async () => {
     const kernel = fakeKernel()
-    const iptables = {
-      ...kernel.iptables,
-      choose: async () => ({ flavour: 'nft', why: 'the fake', without: { IPv6: 'ip6tables: no nat table' } }) as const,
-    }
-    const backend = createIpvsBackend({ kernel: { ...kernel, iptables }, serviceCIDRs })
+    kernel.settings.set('ipv6/conf/default/disable_ipv6', '1')
+    const backend = createIpvsBackend({ kernel, serviceCIDRs })
     const told: FrontendStatus[] = []
     const stop = new AbortController()
     const { stopped } = await backend.start(stop.signal, (status) => told.push(status))
@@ -160,7 +157,9 @@ describe('what ipvs is told', () => {
     const six = serviceForwarding({ service: object, slices: [], node }, 'IPv6')
     if (six.kind !== 'forwarding') throw new Error(six.reason)
     await backend.sync(change([web(['10.1.1.1']), six.forwarding], true))
-    expect(backend.exceptions()).toMatchObject([{ address: 'fd00::1', state: 'failed', message: 'ip6tables: no nat table' }])
+    expect(backend.exceptions()).toMatchObject([
+      { address: 'fd00::1', state: 'failed', message: expect.stringContaining('IPv6 is disabled') },
+    ])
     expect(kernel.send(from('192.0.2.1'), node)).toMatchObject({ kind: 'reached' })
     await backend.sync({ full: false, set: [], delete: [six.forwarding.key], node })
     expect(told.map(({ state }) => state)).toEqual(['failed', 'gone'])

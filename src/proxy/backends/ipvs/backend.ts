@@ -74,7 +74,8 @@ export const createIpvsBackend = (options: IpvsBackendOptions): Backend => {
         const { state, live } = opened
         const found = await live.open(state.books.isWanted)
         state.books.adopt(found.items)
-        const drift = [...found.mended, ...found.chainDrift(state.chains()), ...driftOf(state.books.difference())]
+        const difference = state.books.difference()
+        const drift = [...found.mended, ...found.chainDrift(state.chains(difference)), ...driftOf(difference)]
         await write(opened)
         return drift
       }),
@@ -126,12 +127,19 @@ const open = async (session: Session): Promise<Opened> => {
   if (obstacle !== undefined) throw new UserError(obstacle)
   const choice = await kernel.iptables.choose()
   if ('obstacle' in choice) throw new UserError(choice.obstacle)
-  const { flavour, without } = choice
+  const { flavour } = choice
+  const without = { ...(await withoutIPv6(kernel)), ...choice.without }
   const families = FAMILIES.filter((family) => without[family] === undefined)
   const state = createState({ families, scheduler, serviceCIDRs, masqueradeBit })
   const live = createLive({ kernel, flavour, families, strictARP })
   session.opened = { state, live, without, drainer: drainerOf(session, { state, live }) }
   return session.opened
+}
+
+/** Its addresses could not be put on the device, and with them nobody's. */
+const withoutIPv6 = async ({ sysctls }: Kernel): Promise<Readonly<Partial<Record<IPFamily, string>>>> => {
+  const [disabled] = await sysctls.read(['ipv6/conf/default/disable_ipv6'])
+  return disabled === '0' ? {} : { IPv6: 'IPv6 is disabled on this machine; set net.ipv6.conf.default.disable_ipv6=0 for it' }
 }
 
 const drainerOf = ({ options, inTurn }: Session, { state, live }: Pick<Opened, 'state' | 'live'>): Drainer => {
@@ -157,7 +165,7 @@ const FAMILIES: readonly IPFamily[] = ['IPv4', 'IPv6']
 const write = async ({ state, live }: Pick<Opened, 'state' | 'live'>): Promise<void> => {
   const difference = state.books.difference()
   state.isSure = false
-  await live.apply(difference, state.chains())
+  await live.apply(difference, state.chains(difference))
   state.books.committed()
   state.isSure = true
 }

@@ -2,7 +2,7 @@ import type { IPFamily } from '../../../ip/index.ts'
 import type { Forwarding, NodeView } from '../../../model/index.ts'
 import type { Change } from '../../backend.ts'
 import { type ChainFacts, chainsOf } from './chains.ts'
-import { type Books, createBooks } from './diff.ts'
+import { type Books, createBooks, type Difference } from './diff.ts'
 import { type Chains, chainsWanted } from './diff-chains.ts'
 import { familyOfAddress, type Item } from './items.ts'
 import { renderForwarding, renderNode } from './render.ts'
@@ -19,8 +19,8 @@ export interface State {
   readonly families: readonly IPFamily[]
   readonly books: Books
   record(change: Change): void
-  /** Those that are wanted; the same objects as long as nothing changes. */
-  chains(): ReadonlyMap<IPFamily, Chains>
+  /** Those that are wanted once the difference is written; the same objects as long as nothing changes in them. */
+  chains(difference: Difference): ReadonlyMap<IPFamily, Chains>
   facts(family: IPFamily): ChainFacts
   carried(): Iterable<Carried>
   nodeItems(): readonly Item[]
@@ -43,7 +43,6 @@ export const createState = ({ families, scheduler, serviceCIDRs, masqueradeBit }
     const known = carried.get(key)
     if (known === undefined) return
     for (const item of known.items) books.release(item)
-    if (known.items.some(({ kind }) => kind === 'redirect')) chains = undefined
     carried.delete(key)
   }
   const setNode = (view: NodeView): void => {
@@ -75,11 +74,11 @@ export const createState = ({ families, scheduler, serviceCIDRs, masqueradeBit }
       for (const [key, forwarding] of set) {
         const items = renderForwarding(forwarding, { node: change.node, scheduler })
         for (const item of items) books.acquire(item, key)
-        if (items.some(({ kind }) => kind === 'redirect')) chains = undefined
         carried.set(key, { forwarding, items })
       }
     },
-    chains() {
+    chains(difference) {
+      if (difference.some(({ item }) => item.kind === 'redirect')) chains = undefined
       chains ??= new Map(families.map((family) => [family, chainsWanted(chainsOf(facts(family)))]))
       return chains
     },

@@ -30,6 +30,7 @@ export const fakeKernel = (now?: () => number): FakeKernel => {
   const settings = new Map(
     ['conntrack', 'expire_nodest_conn', 'expire_quiescent_template'].map((name) => [`ipv4/vs/${name}`, '0']),
   )
+  settings.set('ipv6/conf/default/disable_ipv6', '0')
   settings.set('ipv4/vs/conn_reuse_mode', '1').set('ipv4/conf/all/arp_ignore', '0').set('ipv4/conf/all/arp_announce', '0')
   const kernel: FakeKernel = {
     ipset,
