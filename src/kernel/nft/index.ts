@@ -1,3 +1,4 @@
+export { type ElementSet, textSet } from './element-set.ts'
 export { createNft, type NftOptions } from './nft.ts'
 export {
   type Chain,

@@ -1,4 +1,5 @@
 import { HostError } from '../../host/index.ts'
+import type { ElementSet } from './element-set.ts'
 
 /** An nftables table; all else lives in one. */
 export interface Table {
@@ -63,8 +64,8 @@ export interface Transaction {
 export interface TableContents {
   readonly sets: readonly NamedSet[]
   readonly chains: readonly LiveChain[]
-  /** Values (empty in sets) by set and key, without those of dynamic sets, which packets write. The maps are the caller's own. */
-  readonly elements: ReadonlyMap<string, Map<string, string>>
+  /** By set, without those of sets with timeouts, which packets write. */
+  readonly elements: ReadonlyMap<string, ElementSet>
   /** `owner`: another process holds the table for itself, and the kernel refuses every change. `dormant`: its chains are out of use. */
   readonly flags?: readonly ('owner' | 'dormant')[]
 }

@@ -1,25 +1,8 @@
-import { attributesFrom, type NetlinkMessage, parseAttributes, readText, readU32BE } from '../netlink/index.ts'
-import { decodeFields, decodeRange } from './decode.ts'
-import { type Shape, typesOfNumber } from './fields.ts'
+import { type NetlinkMessage, parseAttributes, readText, readU32BE } from '../netlink/index.ts'
+import { typesOfNumber } from './fields.ts'
 import type { Chain, Hook, NamedSet, TableContents } from './objects.ts'
 import { HOOKS } from './structure.ts'
-import {
-  CHAIN,
-  CODE,
-  DATA,
-  DESCRIPTION,
-  ELEMENT,
-  ELEMENTS,
-  HOOK,
-  INTERVAL_END,
-  RULE,
-  SET,
-  SET_FLAG,
-  TABLE,
-  TABLE_FLAG,
-  VERDICT,
-  VERDICT_TYPE,
-} from './wire.ts'
+import { CHAIN, CODE, DESCRIPTION, HOOK, RULE, SET, SET_FLAG, TABLE, TABLE_FLAG, VERDICT_TYPE } from './wire.ts'
 
 /** `nfgenmsg`. */
 const HEAD = 4
@@ -96,106 +79,9 @@ const numberIn = (fields: ReadonlyMap<number, Buffer>, type: number): number => 
   return value === undefined ? 0 : readU32BE(value)
 }
 
-const needed = (fields: ReadonlyMap<number, Buffer>, type: number): Buffer => {
+/** An attribute that every such answer has. */
+export const needed = (fields: ReadonlyMap<number, Buffer>, type: number): Buffer => {
   const value = fields.get(type)
   if (value === undefined) throw new Error(`nft: the kernel's answer lacks attribute ${type}`)
   return value
-}
-
-/**
- * Reads the elements of one set out of a dump. A hot path: attributes are walked in place. Call `finish` after the last message: intervals of
- * a single field come as starts and ends in no order.
- */
-export class ElementReader {
-  readonly elements = new Map<string, string>()
-  readonly #shape: Shape
-  readonly #pairs: { readonly bytes: Buffer; readonly isEnd: boolean; readonly value: string }[] = []
-  /** Verdicts repeat: one text for all of them. */
-  readonly #texts = new Map<string, string>()
-
-  constructor(shape: Shape) {
-    this.#shape = shape
-  }
-
-  read({ payload }: NetlinkMessage): void {
-    for (const { type, value: list } of attributesFrom(payload, HEAD)) {
-      if (type !== ELEMENTS.list) continue
-      for (let at = 0; at + 4 <= list.length; ) {
-        const length = list.readUInt16LE(at)
-        if (length < 4 || at + length > list.length) throw new Error('nft: an element of the kernel’s answer is cut off')
-        this.#element(list, at + 4, at + length)
-        at += (length + 3) & ~3
-      }
-    }
-  }
-
-  finish(): Map<string, string> {
-    const { key: fields } = this.#shape
-    const points = this.#pairs.sort((a, b) => Buffer.compare(a.bytes, b.bytes) || Number(b.isEnd) - Number(a.isEnd))
-    for (const [index, { bytes, isEnd, value }] of points.entries()) {
-      if (isEnd) continue
-      const next = points[index + 1]?.bytes
-      this.elements.set(decodeRange(fields, bytes, next === undefined ? Buffer.alloc(bytes.length, 0xff) : before(next)), value)
-    }
-    return this.elements
-  }
-
-  #element(list: Buffer, from: number, to: number): void {
-    const { key, value: fields, interval, keyLength } = this.#shape
-    let keyAt = -1
-    let endAt = -1
-    let value = ''
-    let flags = 0
-    for (let at = from; at + 4 <= to; ) {
-      const length = list.readUInt16LE(at)
-      if (length < 4) throw new Error('nft: an attribute of the kernel’s answer is cut off')
-      const type = list.readUInt16LE(at + 2) & 0x3fff
-      if (type === ELEMENT.key) keyAt = at + 8
-      else if (type === ELEMENT.keyEnd) endAt = at + 8
-      else if (type === ELEMENT.flags) flags = list.readUInt32BE(at + 4)
-      else if (type === ELEMENT.data && fields !== undefined) {
-        value = fields === 'verdict' ? this.#verdict(list.subarray(at + 4, at + length)) : decodeFields(fields, list, at + 8)
-      }
-      at += (length + 3) & ~3
-    }
-    if (keyAt < 0) return
-    if (interval === 'none') this.elements.set(decodeFields(key, list, keyAt), value)
-    else if (interval === 'pair') {
-      this.#pairs.push({ bytes: list.subarray(keyAt, keyAt + keyLength), isEnd: (flags & INTERVAL_END) !== 0, value })
-    } else {
-      const start = list.subarray(keyAt, keyAt + keyLength)
-      this.elements.set(decodeRange(key, start, endAt < 0 ? start : list.subarray(endAt, endAt + keyLength)), value)
-    }
-  }
-
-  #verdict(data: Buffer): string {
-    const bytes = data.toString('latin1')
-    const known = this.#texts.get(bytes)
-    if (known !== undefined) return known
-    const text = verdictText(data)
-    this.#texts.set(bytes, text)
-    return text
-  }
-}
-
-const verdictText = (data: Buffer): string => {
-  const verdict = parseAttributes(needed(parseAttributes(data), DATA.verdict))
-  const code = readU32BE(needed(verdict, VERDICT.code))
-  const chain = verdict.get(VERDICT.chain)
-  const name = chain === undefined ? '' : readText(chain)
-  if (code === CODE.goto) return `goto ${name}`
-  if (code === CODE.jump) return `jump ${name}`
-  for (const word of ['drop', 'accept', 'return'] as const) if (code === CODE[word]) return word
-  return `verdict ${code}`
-}
-
-/** The bytes of the number before. */
-const before = (bytes: Buffer): Buffer => {
-  const result = Buffer.from(bytes)
-  for (let index = result.length - 1; index >= 0; index--) {
-    const byte = result[index] ?? 0
-    result[index] = (byte - 1) & 0xff
-    if (byte !== 0) break
-  }
-  return result
 }

@@ -1,4 +1,5 @@
 import { errorMessage } from '../../base/index.ts'
+import { type ElementSet, textSet } from './element-set.ts'
 import { shapeOf } from './fields.ts'
 import type { Chain, Hook, NamedSet, TableContents } from './objects.ts'
 
@@ -6,7 +7,7 @@ import type { Chain, Hook, NamedSet, TableContents } from './objects.ts'
 export const parseTable = (text: string): TableContents => {
   const sets: NamedSet[] = []
   const chains = new Map<string, { readonly chain: Chain; readonly rules: string[] }>()
-  const elements = new Map<string, Map<string, string>>()
+  const elements = new Map<string, ElementSet>()
   for (const item of listOf(fieldsOf(parseJSON(text))['nftables'])) {
     const { chain, rule, set, map } = fieldsOf(item)
     if (chain !== undefined) {
@@ -23,7 +24,7 @@ export const parseTable = (text: string): TableContents => {
     sets.push(spec)
     if (spec.flags?.includes('timeout') || shapeOf(spec) === undefined) continue
     const { elem = [] } = fieldsOf(members)
-    elements.set(spec.name, new Map(listOf(elem).map((each) => elementOf(spec, each))))
+    elements.set(spec.name, textSet(new Map(listOf(elem).map((each) => elementOf(spec, each)))))
   }
   return { sets, chains: [...chains.values()].map(({ chain, rules }) => ({ ...chain, rules })), elements }
 }

@@ -1,9 +1,11 @@
 import { HostError } from '../../host/index.ts'
 import { FLAG, message, type NetlinkMessage, NetlinkWriter, parseAttributes, readText, readU32BE } from '../netlink/index.ts'
 import type { Line } from './conversation.ts'
+import { ElementReader } from './element-reader.ts'
+import type { ElementSet } from './element-set.ts'
 import { shapeOf } from './fields.ts'
 import { type LiveChain, type NamedSet, type Table, type TableContents, tableText } from './objects.ts'
-import { ElementReader, parseChain, parseRule, parseSet, parseTableFlags } from './parse.ts'
+import { parseChain, parseRule, parseSet, parseTableFlags } from './parse.ts'
 import { ELEMENTS, FAMILY, GENERATION, MESSAGE, messageType, TABLE } from './wire.ts'
 
 /** How often a table is read again that changed while it was read. */
@@ -61,7 +63,7 @@ const readRest = async (line: Line, table: Table, what: string): Promise<TableCo
     }),
   ]
   const sets = await readSets(line, table)
-  const elements = new Map<string, Map<string, string>>()
+  const elements = new Map<string, ElementSet>()
   for (const set of sets) {
     const shape = shapeOf(set)
     if (shape === undefined || set.flags?.includes('timeout') === true) continue

@@ -1,4 +1,12 @@
-import { type Element, type Nft, type Refusal, RefusedElements, renderTransaction, type TableContents } from '../index.ts'
+import {
+  type Element,
+  type Nft,
+  type Refusal,
+  RefusedElements,
+  renderTransaction,
+  type TableContents,
+  textSet,
+} from '../index.ts'
 import { evaluate, type FakePacket, type FakeVerdict } from './evaluate.ts'
 import { type FakeTable, runLine } from './fake-table.ts'
 
@@ -102,7 +110,7 @@ const contentsOf = (table: FakeTable): TableContents => {
       ...(hook === undefined ? {} : { hook }),
       rules: rules.map(({ mark }) => mark),
     })),
-    elements: new Map(written.map(({ spec, elements }) => [spec.name, new Map(elements)])),
+    elements: new Map(written.map(({ spec, elements }) => [spec.name, textSet(new Map(elements))])),
   }
 }
 

@@ -175,8 +175,8 @@ class FamilyBooks implements Books {
     for (const address of hairpins) {
       const count = this.#hairpins.get(address) ?? 0
       this.#hairpins.set(address, count + 1)
-      const key = hairpinKey(address)
-      if (count === 0 && present.take('hairpin', key) === undefined) added.push({ set: 'hairpin', key })
+      const element = { set: 'hairpin', key: hairpinKey(address) }
+      if (count === 0 && present.take(element) === 'missing') added.push(element)
     }
     return added
   }

@@ -1,5 +1,6 @@
-import { type Element, elementText, type Table, tableText } from '../../../kernel/nft/index.ts'
+import { type Element, type ElementSet, elementText, type Table, tableText } from '../../../kernel/nft/index.ts'
 import type { Drift } from '../../backend.ts'
+import { SERVICES } from './layout.ts'
 
 /** What must change for one Service (or, without key, for what belongs to none); its parts go in one transaction. */
 export interface Group {
@@ -12,45 +13,50 @@ export interface Group {
 
 /** What the kernel has of all that is compared. Whatever was compared is gone from it; what is left over is wanted by nobody. */
 export class Present {
-  readonly #sets: Map<string, Map<string, string>>
+  /** As the kernel was read; nothing comes to it. */
+  readonly #read: ReadonlyMap<string, ElementSet>
+  /** What Services that change have in the kernel, as far as the books know. */
+  readonly #known = new Map<string, Map<string, string>>()
   /** Keys of interval sets by what stands before the interval. */
   readonly #intervals = new Map<string, Set<string>>()
 
-  constructor(elements: ReadonlyMap<string, Map<string, string>> = new Map()) {
-    this.#sets = new Map(elements)
-    for (const [set, members] of this.#sets) if (INTERVAL_SETS.has(set)) for (const key of members.keys()) this.#index(set, key)
+  constructor(read: ReadonlyMap<string, ElementSet> = new Map()) {
+    this.#read = read
+    for (const set of INTERVAL_SETS) for (const [key] of read.get(set) ?? []) this.#index(set, key)
   }
 
   get(set: string, key: string): string | undefined {
-    return this.#sets.get(set)?.get(key)
+    return this.#known.get(set)?.get(key) ?? this.#read.get(set)?.get(key)
   }
 
   put({ set, key, value = '' }: Element): void {
-    const members = this.#sets.get(set)
-    if (members === undefined) this.#sets.set(set, new Map([[key, value]]))
+    const members = this.#known.get(set)
+    if (members === undefined) this.#known.set(set, new Map([[key, value]]))
     else members.set(key, value)
     if (INTERVAL_SETS.has(set)) this.#index(set, key)
   }
 
-  take(set: string, key: string): string | undefined {
-    const members = this.#sets.get(set)
-    const value = members?.get(key)
-    if (value !== undefined) members?.delete(key)
-    return value
+  /** Takes an element out, and says whether it has the value that is wanted. */
+  take({ set, key, value = '' }: Element): 'same' | 'changed' | 'missing' {
+    const members = this.#known.get(set)
+    const known = members?.get(key)
+    if (known === undefined) return this.#read.get(set)?.take(key, value) ?? 'missing'
+    members?.delete(key)
+    return known === value ? 'same' : 'changed'
   }
 
   /** The intervals that are left of a frontend, or of a set without frontends: what is new may overlap them, so they must go with it. */
   takeIntervals(set: string, before = ''): readonly Element[] {
     const id = `${set} ${before}`
-    const keys = [...(this.#intervals.get(id) ?? [])].filter((key) => this.take(set, key) !== undefined)
+    const keys = [...(this.#intervals.get(id) ?? [])].filter((key) => this.take({ set, key }) !== 'missing')
     this.#intervals.delete(id)
     return keys.map((key) => ({ set, key }))
   }
 
   /** What is left over: frontends first, so that nobody is led to what goes after them. */
   rest(): readonly Element[] {
-    const rank = (set: string): number => (set.startsWith('services') ? 0 : 1)
-    return [...this.#sets]
+    const rank = (set: string): number => (SERVICES.has(set) ? 0 : 1)
+    return [...this.#read, ...this.#known]
       .sort(([a], [b]) => rank(a) - rank(b))
       .flatMap(([set, members]) => [...members].map(([key, value]) => (value === '' ? { set, key } : { set, key, value })))
   }
@@ -58,8 +64,7 @@ export class Present {
   /** What is left over, which is nothing then. */
   takeRest(): readonly Element[] {
     const rest = this.rest().map(({ set, key }) => ({ set, key }))
-    this.#sets.clear()
-    this.#intervals.clear()
+    for (const element of rest) this.take(element)
     return rest
   }
 
@@ -83,10 +88,10 @@ export const compare = (
   const remove: Element[] = []
   const add: Element[] = []
   for (const element of elements) {
-    const value = present.take(element.set, element.key)
-    if (value === (element.value ?? '')) continue
-    found?.(value === undefined ? 'missing' : 'changed', element)
-    if (value !== undefined) remove.push({ set: element.set, key: element.key })
+    const state = present.take(element)
+    if (state === 'same') continue
+    found?.(state, element)
+    if (state === 'changed') remove.push({ set: element.set, key: element.key })
     add.push(element)
   }
   return { ...(key === undefined ? {} : { key }), elements, remove, add }
