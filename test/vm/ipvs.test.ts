@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ServiceSpec } from '../../src/api/index.ts'
 import type { Exec } from '../../src/host/index.ts'
 import type { IPFamily } from '../../src/ip/index.ts'
-import type { Choice } from '../../src/kernel/iptables/index.ts'
+import type { Choice, Flavour } from '../../src/kernel/iptables/index.ts'
 import { createIpvs, createServiceDevice } from '../../src/kernel/ipvs/index.ts'
 import { ipvsConformance } from '../../src/kernel/ipvs/ipvs.conformance.ts'
 import { type Forwarding, type Packet, serviceForwarding } from '../../src/model/index.ts'
@@ -31,15 +31,16 @@ const plan = (family: IPFamily): AddressPlan => {
   const { clusterIPs, ...rest } = lab.plans[family]
   return { ...rest, clusterIP: (index) => clusterIPs[index] ?? '' }
 }
-const newKernel = (): Kernel => {
+const newKernel = (flavour?: Flavour): Kernel => {
   const kernel = createKernel(onNode)
-  return { ...kernel, iptables: { ...kernel.iptables, choose: async () => choice } }
+  const choose = async (): Promise<Choice> => (flavour === undefined || 'obstacle' in choice ? choice : { ...choice, flavour })
+  return { ...kernel, iptables: { ...kernel.iptables, choose } }
 }
 const newBackend = (kernel = newKernel()) => createIpvsBackend({ kernel, serviceCIDRs: SERVICE_CIDRS, drainIntervalMs: 500 })
 
 /** A kernel with what it is told to write. */
-const watched = () => {
-  const kernel = newKernel()
+const watched = (flavour: Flavour) => {
+  const kernel = newKernel(flavour)
   const written: string[] = []
   const noting =
     <Told extends readonly unknown[]>(
@@ -128,7 +129,13 @@ describe.skipIf('missing' in debian)('ipvs in a virtual machine', () => {
     expect(await device.read()).toBeUndefined()
   })
 
-  it.each(['IPv4', 'IPv6'] as const)('adopts all that another process wrote, every kind of thing, %s', async (family) => {
+  it.each([
+    ['IPv4', 'nft'],
+    ['IPv6', 'nft'],
+    ['IPv4', 'legacy'],
+    ['IPv6', 'legacy'],
+  ] as const)('adopts all that another process wrote, every kind of thing, %s with iptables-%s', async (family, flavour) => {
+    await newBackend().cleanup()
     const { pods, awayPods = [], externalIP, vip, nodePort, node } = plan(family)
     const everything = web([pods[0] ?? '', awayPods[0] ?? ''], {
       family,
@@ -147,12 +154,13 @@ describe.skipIf('missing' in debian)('ipvs in a virtual machine', () => {
       },
     })
     const change = { full: true, set: [everything], delete: [], node }
-    await newBackend().sync(change)
-    const { kernel, written } = watched()
+    await newBackend(newKernel(flavour)).sync(change)
+    const { kernel, written } = watched(flavour)
     const backend = newBackend(kernel)
     await backend.sync(change)
     expect(await backend.audit()).toEqual([])
     expect(written).toEqual([])
+    await backend.cleanup()
   })
 
   it('keeps a connection to an endpoint that is gone until it ends, and sends new ones elsewhere', async () => {

@@ -34,7 +34,7 @@ export const renderOperation = (operation: Operation): string => {
 }
 
 /** How `ipvsadm` names the protocols. */
-export const SERVICE_FLAGS: Readonly<Record<IPProtocol, string>> = { tcp: '-t', udp: '-u', sctp: '--sctp-service' }
+const SERVICE_FLAGS: Readonly<Record<IPProtocol, string>> = { tcp: '-t', udp: '-u', sctp: '--sctp-service' }
 
 /** The words that name a virtual server. */
 export const serverWords = ({ protocol, ...target }: ServerAddress): string => `${SERVICE_FLAGS[protocol]} ${plainTarget(target)}`

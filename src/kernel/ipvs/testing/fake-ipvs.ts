@@ -1,24 +1,16 @@
 import {
-  type IPProtocol,
   type Ipvs,
   type Operation,
   type ReadServer,
   type RealAddress,
-  type RealServer,
   realText,
   renderOperation,
   SCHEDULERS,
   serverText,
-  type VirtualServer,
 } from '../index.ts'
-import { schedule } from './schedule.ts'
+import { type FakePacket, type FakeReal, type FakeServer, schedule } from './schedule.ts'
 
-/** The first packet of a connection. */
-export interface FakePacket {
-  readonly source: string
-  readonly destination: RealAddress
-  readonly protocol: IPProtocol
-}
+export type { FakePacket }
 
 export type FakeOutcome =
   | { readonly kind: 'real'; readonly real: RealAddress }
@@ -46,21 +38,6 @@ export interface FakeIpvs extends Ipvs {
   failNext(...errors: readonly Error[]): void
   /** As `ipvsadm --clear` of another program. */
   clear(): void
-}
-
-export interface FakeServer {
-  server: VirtualServer
-  readonly reals: FakeReal[]
-  /** Of round robin. */
-  turn: number
-  /** Until when a client stays where. */
-  readonly clients: Map<string, { readonly real: FakeReal; readonly until: number }>
-}
-
-export interface FakeReal {
-  real: RealServer
-  connections: number
-  isGone: boolean
 }
 
 /** Virtual servers without a kernel; `now` is in seconds. Strict as the kernel about what exists, and it schedules packets. */

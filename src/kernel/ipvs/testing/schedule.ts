@@ -1,5 +1,26 @@
-import { realText } from '../index.ts'
-import type { FakePacket, FakeReal, FakeServer } from './fake-ipvs.ts'
+import { type IPProtocol, type RealAddress, type RealServer, realText, type VirtualServer } from '../index.ts'
+
+/** The first packet of a connection. */
+export interface FakePacket {
+  readonly source: string
+  readonly destination: RealAddress
+  readonly protocol: IPProtocol
+}
+
+export interface FakeServer {
+  server: VirtualServer
+  readonly reals: FakeReal[]
+  /** Of round robin. */
+  turn: number
+  /** Until when a client stays where. */
+  readonly clients: Map<string, { readonly real: FakeReal; readonly until: number }>
+}
+
+export interface FakeReal {
+  real: RealServer
+  connections: number
+  isGone: boolean
+}
 
 /** The real server that takes a connection; those of weight 0 take none. */
 export const schedule = (server: FakeServer, packet: FakePacket): FakeReal | undefined => {

@@ -21,7 +21,7 @@ export interface Live {
   apply(difference: Difference, chains: ReadonlyMap<IPFamily, Chains>): Promise<void>
 }
 
-export interface Opened {
+interface Opened {
   readonly items: readonly Item[]
   /** What was not as it must be and is now. */
   readonly mended: readonly Drift[]
@@ -78,7 +78,7 @@ export const createLive = (options: LiveOptions): Live => {
 }
 
 /** Everything of this mode but chains, which each flavour and family has of its own. */
-export const readFound = async ({ ipset, ipvs, device }: Kernel): Promise<Found> => {
+const readFound = async ({ ipset, ipvs, device }: Kernel): Promise<Found> => {
   const [sets, servers, link] = await Promise.all([ipset.read(isOurSet), ipvs.read(), device.read()])
   return { sets, servers, device: link }
 }

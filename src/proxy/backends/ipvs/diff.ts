@@ -22,7 +22,7 @@ export interface Books {
   drained(id: string): void
 }
 
-export type Draining = Extract<Item, { kind: 'real' }>
+type Draining = Extract<Item, { kind: 'real' }>
 
 export interface Step {
   readonly kind: 'add' | 'change' | 'remove' | 'drain'

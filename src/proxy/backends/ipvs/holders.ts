@@ -15,7 +15,7 @@ export interface Place extends ServerAddress {
   readonly frontend: Frontend
 }
 
-export type EndpointSet = Route['set']
+type EndpointSet = Route['set']
 
 /** Which virtual servers a Service port needs, and which traffic goes on to another one's. */
 export interface Plan {

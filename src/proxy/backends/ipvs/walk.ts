@@ -13,7 +13,7 @@ export interface Rulebook {
   matches(set: string, directions: readonly Direction[], packet: SetPacket): boolean
 }
 
-export type Ending =
+type Ending =
   | { readonly kind: 'accept' | 'drop' | 'reject' | 'masquerade' }
   /** The rest of its way has this destination. */
   | { readonly kind: 'dnat'; readonly to: SetPacket['destination'] }
