@@ -82,7 +82,7 @@ const NAMES = new Map(
 )
 
 /** `HostError` for an errno: code `ENOENT` and the like. */
-export const libcError = (call: string, errno: number): HostError => {
+const libcError = (call: string, errno: number): HostError => {
   const code = NAMES.get(errno) ?? `errno ${errno}`
   return new HostError(`${call}: ${code}`, { code, command: [call] })
 }
