@@ -268,6 +268,43 @@ describe.skipIf(!canOpenLab || 'missing' in libc)('nftables in process between n
     expect(await backend.audit()).toEqual([])
   })
 
+  it.each([
+    ['with the pods of this node told apart', {}, { pod: 'own', outside: 'masqueraded' }],
+    ['without any way to tell pods', { podCIDRs: [] }, { pod: 'own', outside: 'own' }],
+    ['where everything is masqueraded', { masqueradeAll: true }, { pod: 'masqueraded', outside: 'masqueraded' }],
+  ] as const)('masquerades what the model says, %s', async (_, rest, wanted) => {
+    const backend = backendOn(inProcess())
+    const node = { ...lab.node.view('IPv4'), ...rest }
+    const meaning = serviceForwarding(
+      {
+        service: service('web', { ...at('10.96.0.10'), ports: [port(80)] }),
+        slices: [slice('web', [endpoint(lab.plan('IPv4').pods[0] ?? '', { nodeName: 'n1' })])],
+        node,
+      },
+      'IPv4',
+    )
+    if (meaning.kind !== 'forwarding') throw new Error(meaning.reason)
+    await backend.sync({ full: true, set: [meaning.forwarding], delete: [], node })
+    const seen = async (source: 'pod' | 'outside') => {
+      const address = lab.plan('IPv4').sources[source]
+      const outcome = await lab.send({ ...to('10.96.0.10'), source: { class: source, address } })
+      return outcome.kind === 'reached' ? (outcome.source === address ? 'own' : 'masqueraded') : outcome.kind
+    }
+    expect({ pod: await seen('pod'), outside: await seen('outside') }).toEqual(wanted)
+  })
+
+  it('serves NodePorts at the addresses that the node has for them now, and refuses Service addresses of nobody', async () => {
+    const backend = backendOn(inProcess())
+    const view = lab.node.view('IPv4')
+    const [first = '', second = ''] = view.addresses
+    const set = [forwarding('web', { ...at('10.96.0.10'), type: 'NodePort', ports: [port(80, { nodePort: 30_080 })] })]
+    await backend.sync({ full: true, set, delete: [], node: { ...view, nodePortAddresses: [first] } })
+    expect([await reached(first, 30_080), await reached(second, 30_080)]).toEqual(['reached', 'refused'])
+    await backend.sync({ full: false, set: [], delete: [], node: { ...view, nodePortAddresses: [second] } })
+    expect([await reached(first, 30_080), await reached(second, 30_080)]).toEqual(['refused', 'reached'])
+    expect(await reached('10.96.77.7')).toBe('refused')
+  })
+
   it('lets no Service be without its endpoints while thousands are loaded, nor those that are there already', async () => {
     const backend = backendOn(inProcess())
     await backend.sync(change([web()], true))

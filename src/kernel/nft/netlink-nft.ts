@@ -1,3 +1,4 @@
+import { HostError } from '../../host/index.ts'
 import type { Libc } from '../../host/native/index.ts'
 import { type Acknowledgement, NetlinkWriter, netlinkError } from '../netlink/index.ts'
 import { type EncodedBatch, encodeBatch } from './batch.ts'
@@ -24,11 +25,15 @@ export const netlinkNft = ({ libc, namespace }: NetlinkNftOptions): Nft => {
   let ownChanges = 0
   return {
     async probe() {
-      const failure = await conversation.alone(async (line) => {
+      const check = conversation.alone(async (line) => {
         await shapes.prepare(line, PROBE)
         const target = { table: PROBE.table, shapeOf: (set: string) => shapes.of(PROBE.table, set), isCheck: true }
         const batch = encodeBatch(writer, PROBE.commands, { ...target, sequence: line.sequences(SEQUENCES) })
         return failureOf(PROBE.table, batch, await line.batch(batch.bytes))
+      })
+      const failure = await check.catch((error: unknown) => {
+        if (error instanceof HostError) return error
+        throw error
       })
       if (failure === undefined) return undefined
       return failure.code === 'EPERM' ? NO_PERMISSION : kernelLacks(failure.message)

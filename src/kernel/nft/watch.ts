@@ -1,4 +1,4 @@
-import { errorCode } from '../../base/index.ts'
+import { errorCode, errorMessage } from '../../base/index.ts'
 import { type Libc, NETLINK_NETFILTER, openNetlink } from '../../host/native/index.ts'
 import { type NetlinkMessage, parseAttributes, parseMessages, readText, readU32BE } from '../netlink/index.ts'
 import type { Table } from './objects.ts'
@@ -48,8 +48,9 @@ export const watchTables = (options: WatchOptions, changed: (who: string) => voi
         }
       }
     } catch (error) {
-      if (errorCode(error) !== 'ENOBUFS') throw error
-      who.add('somebody, among more notifications than could be read')
+      who.add(`somebody, among notifications that could not be read (${errorCode(error) ?? errorMessage(error)})`)
+      // Too many is no reason to listen no longer.
+      if (errorCode(error) !== 'ENOBUFS') clearInterval(timer)
     }
     if (who.size > 0) changed([...who].join(', '))
   }

@@ -1,3 +1,4 @@
+import { HostError } from '../../../host/index.ts'
 import { type CIDR, cidrsOverlap, parseCIDR } from '../../../ip/index.ts'
 import { type Element, type Hook, type NamedSet, RefusedElements } from '../index.ts'
 
@@ -113,7 +114,7 @@ const deleteChain = (table: FakeTable, name: string): void => {
   const isUsed =
     [...table.chains.values()].some((chain) => chain.rules.some(({ text }) => leads(text))) ||
     [...table.sets.values()].some(({ elements }) => [...elements.values()].some(leads))
-  if (isUsed) throw new Error(`nft: Device or resource busy: chain ${name}`)
+  if (isUsed) throw busy(`chain ${name}`)
   table.chains.delete(name)
 }
 
@@ -122,7 +123,7 @@ const deleteSet = (table: FakeTable, name: string): void => {
   const isUsed = [...table.chains.values()].some(({ rules }) =>
     rules.some(({ text }) => new RegExp(`@${name}(?: |$)`).test(text)),
   )
-  if (isUsed) throw new Error(`nft: Device or resource busy: set ${name}`)
+  if (isUsed) throw busy(`set ${name}`)
   table.sets.delete(name)
 }
 
@@ -170,3 +171,6 @@ const lastField = (key: string): readonly [string, CIDR | undefined] => {
 
 const refused = ({ family }: FakeTable, element: Element, [code, reason]: readonly [string, string]): RefusedElements =>
   new RefusedElements({ family, name: 'of the fake' }, [{ element, code, reason }])
+
+const busy = (what: string): HostError =>
+  new HostError(`nft: ${what}: Device or resource busy`, { code: 'EBUSY', command: ['netlink', 'nft'] })

@@ -138,7 +138,7 @@ const withoutRefused = (
 ): readonly Batch[] | undefined => {
   if (!(error instanceof HostError)) return undefined
   const isExact = error instanceof RefusedElements
-  if (!isExact && !TOOL_REFUSAL.test(error.stderr)) return undefined
+  if (!isExact && !TOOL_REFUSAL.test(error.stderr) && !REFUSAL_CODES.has(error.code)) return undefined
   const keyed = batch.groups.filter(({ key }) => key !== undefined)
   const refused = isExact ? keyed.filter((group) => owns(group, error)) : keyed.length === 1 ? keyed : []
   if (refused.length === 0) return isExact || keyed.length === 0 ? undefined : halvesOf(batch)
@@ -148,6 +148,9 @@ const withoutRefused = (
 
 /** What nft prints when the kernel refuses an element, or it does so itself. */
 const TOOL_REFUSAL = /Could not process rule|conflicting intervals|interval overlaps|Could not resolve/
+
+/** What an old kernel says of an element without saying which. */
+const REFUSAL_CODES: ReadonlySet<string> = new Set(['EEXIST', 'EINVAL', 'ENFILE', 'ENOENT', 'ENOSPC', 'ERANGE'])
 
 /** By the value too: of two Services that claim a frontend, the second one is refused. */
 const owns = ({ add, remove }: Group, { refusals }: RefusedElements): boolean =>

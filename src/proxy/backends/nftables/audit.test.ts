@@ -1,4 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
+import { HostError } from '../../../host/index.ts'
+import { RefusedElements } from '../../../kernel/nft/index.ts'
 import { type FakeNft, fakeNft } from '../../../kernel/nft/testing/index.ts'
 import type { Forwarding, NodeView, Packet } from '../../../model/index.ts'
 import { serviceForwarding } from '../../../model/index.ts'
@@ -117,13 +119,11 @@ describe('an audit', () => {
     expect(await backend.audit()).toEqual([])
   })
 
-  it('puts right what a chain of somebody else that leads to ours makes impossible to mend piece by piece', async () => {
-    nft.meddle(
-      'delete table ip fairway',
-      'add table ip fairway',
-      'add chain ip fairway refuse { type nat hook prerouting priority -300 ; policy accept ; }',
-    )
-    expect(await backend.audit()).toEqual([{ kind: 'changed', what: 'sets of table ip fairway' }])
+  it('replaces a table that cannot be mended piece by piece', async () => {
+    nft.meddle('delete chain ip fairway output', 'add chain ip fairway output', 'add rule ip fairway postrouting jump output')
+    expect(await backend.audit()).toContainEqual({ kind: 'changed', what: 'hook of chain output in table ip fairway' })
+    const contents = await nft.readTable({ family: 'ip', name: 'fairway' })
+    expect(contents?.chains.find(({ name }) => name === 'output')?.hook).toBeDefined()
     expect(reach('203.0.113.1')).toBe('reached')
   })
 
@@ -226,6 +226,24 @@ describe('a Service that the kernel refuses', () => {
     await backend.sync(change(many, true))
     expect(backend.exceptions().map(({ address }) => address)).toEqual(['10.96.3.7'])
     expect([reach('10.96.3.6'), reach('10.96.3.7'), reach('10.96.3.8')]).toEqual(['reached', 'refused', 'reached'])
+  })
+  it.each([
+    ['the tool', { code: 'EEXIT', stderr: 'Error: Could not process rule: No space left on device' }],
+    ['an old kernel', { code: 'ENOSPC', stderr: '' }],
+  ])('is found among many by halves where %s does not say which element', async (_, { code, stderr }) => {
+    const commit: FakeNft['commit'] = async (transaction) => {
+      try {
+        await nft.commit(transaction)
+      } catch (error) {
+        throw error instanceof RefusedElements ? new HostError('nft: refused', { code, stderr, command: ['nft'] }) : error
+      }
+    }
+    const vague = createNftablesBackend({ nft: { ...nft, commit }, serviceCIDRs: [] })
+    const many = Array.from({ length: 40 }, (_, index) => named(`s${index}`, at(`10.96.1.${index}`)))
+    nft.refuse(({ key }) => /^10.96.1.(7|31) /.test(key))
+    await vague.sync(change(many, true))
+    expect(vague.exceptions().map(({ address }) => address)).toEqual(['10.96.1.7', '10.96.1.31'])
+    expect([reach('10.96.1.6'), reach('10.96.1.30'), reach('10.96.1.39')]).toEqual(['reached', 'reached', 'reached'])
   })
   it('can be one that claims the frontend of another, by NodePort and by address', async () => {
     const byAddress = named('a', { ...at('10.96.0.21'), externalIPs: ['192.0.2.1'], ports: [port(30_080)] })

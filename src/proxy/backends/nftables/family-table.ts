@@ -139,7 +139,7 @@ const reconcile = async (state: State, wanted: ReadonlyMap<string, Forwarding>, 
   try {
     await makeWanted(state, wanted, { structure: structureOf(family, table, contents), contents, drift })
   } catch (error) {
-    // What cannot be mended piece by piece, such as one of our chains that somebody made anew as another, goes with the whole table.
+    // What cannot be mended piece by piece, such as a chain of ours that somebody made anew without its hook and leads to, goes with the whole table.
     if (!(error instanceof HostError) || error.code !== 'EBUSY' || contents === undefined) throw error
     const structure = structureOf(family, table, { ...contents, sets: [] })
     await makeWanted(state, wanted, { structure, contents: undefined, drift: undefined })
