@@ -173,6 +173,30 @@ describe.skipIf(!canRun)('ebpf proxy between network namespaces', () => {
     }
   })
 
+  it("knows the node's pods by their links and addresses, and no other namespaces", async () => {
+    if ('missing' in libc) return
+    const found = await createBpf({ libc, namespace: lab.node.path }).linkedNamespaces()
+    const addresses = found.map((each) => each.addresses)
+    const { pods, awayPods = [], sources } = lab.plan('IPv4')
+    for (const address of [...pods, sources.pod]) expect(addresses).toContainEqual(expect.arrayContaining([address]))
+    for (const address of [...awayPods, sources.node]) expect(addresses.flat()).not.toContain(address)
+    expect(new Set(found.map(({ cookie }) => cookie)).size).toBe(found.length)
+  })
+
+  it('needs no rules for processes of the node and its pods, and leaves others to them', async () => {
+    const { pods, clusterIP, sources } = lab.plan('IPv4')
+    await (await newBackend()).sync(full('IPv4', web('IPv4', pods)))
+    for (const family of ['ip', 'ip6']) await lab.node.exec(['nft', 'delete', 'table', family, 'fairway-test'])
+    for (const from of [node, pod]) expect((await tcp(from, clusterIP(0), 80)).endpoints).toHaveLength(1)
+    const stranger = await startHelper(lab.agentAt(sources.outside).namespace)
+    await cgroup.add(stranger.pid)
+    const withoutRules = udp(stranger, clusterIP(0), 80, { isConnected: true })
+    await expect(withoutRules).rejects.toThrow(/Abort|EHOSTUNREACH|ENETUNREACH/)
+    await (await newBackend()).sync(full('IPv4', web('IPv4', pods)))
+    expect((await tcp(stranger, clusterIP(0), 80)).endpoints).toHaveLength(1)
+    await stranger.kill()
+  })
+
   it.each(FAMILIES)('serves NodePorts at localhost and every address of the node for its processes, %s', async (family) => {
     const { pods, nodePort, node: view } = lab.plan(family)
     await (await newBackend()).sync(full(family, web(family, pods)))
@@ -240,7 +264,7 @@ describe.skipIf(!canRun)('ebpf proxy between network namespaces', () => {
     const drift = (await backend.audit()).map(({ kind, what }) => `${kind} ${what}`)
     expect(drift).toContainEqual(
       expect.stringMatching(
-        /^missing element 10\.96\.0\.10 \. tcp \. 80 : port \d+, node cluster, others cluster, 3 cluster .*, 0 local of map fw_frontends$/,
+        /^missing element 10\.96\.0\.10 \. tcp \. 80 : port \d+, node cluster, pods cluster, 3 cluster .*, 0 local of map fw_frontends$/,
       ),
     )
     expect(drift).toContainEqual(expect.stringMatching(/^missing program fairway_lab at connect4 of /))

@@ -5,6 +5,7 @@ import { type BpfCalls, type BpfMapInfo, type Libc, networkCookie, openBpf, open
 import { assemble, mapsOf } from './assemble.ts'
 import { cgroupMount } from './cgroup-mount.ts'
 import { packed, unpacked } from './elements.ts'
+import { linkedNamespaces } from './namespaces.ts'
 import type { Bpf, BpfMap, Cgroup, Hook, LoadedProgram, MapKind, MapSpec, Program } from './objects.ts'
 import { KEY_TYPE, storageTypes, VALUE_TYPE } from './types.ts'
 
@@ -34,6 +35,7 @@ export const createBpf = ({ libc, namespace }: BpfOptions): Bpf => {
     },
     load: (program, maps) => load(calls, program, maps),
     networkCookie: () => networkCookie(libc, namespace),
+    linkedNamespaces: () => linkedNamespaces({ libc, namespace }),
   }
 }
 

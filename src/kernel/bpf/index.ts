@@ -26,4 +26,4 @@ export {
   store,
   when,
 } from './instructions.ts'
-export type { Bpf, BpfMap, Cgroup, Elements, Hook, LoadedProgram, MapSpec, Program } from './objects.ts'
+export type { Bpf, BpfMap, Cgroup, Elements, Hook, LoadedProgram, MapSpec, NetworkNamespace, Program } from './objects.ts'

@@ -75,6 +75,12 @@ export interface Cgroup {
   close(): void
 }
 
+export interface NetworkNamespace {
+  readonly cookie: bigint
+  /** Its own, of both families. */
+  readonly addresses: readonly string[]
+}
+
 /** bpf(2) as objects; calls are short and on this thread. What the kernel refuses is a `HostError`. */
 export interface Bpf {
   /** The cgroup of a folder, or the root of the tree: where it is mounted, else through a mount of our own. */
@@ -86,4 +92,6 @@ export interface Bpf {
   load(program: Program, maps: ReadonlyMap<string, BpfMap>): LoadedProgram
   /** The number by which programs know the network namespace that is the node's. */
   networkCookie(): bigint
+  /** Other network namespaces that hang on the node's by a link, as those of its pods do; none without a process. */
+  linkedNamespaces(): Promise<readonly NetworkNamespace[]>
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { HostError } from '../../../host/index.ts'
 import { assemble, mapsOf } from '../assemble.ts'
 import { HELPERS, type Helper } from '../instructions.ts'
-import type { Bpf, BpfMap, Cgroup, Hook, LoadedProgram, Program } from '../objects.ts'
+import type { Bpf, BpfMap, Cgroup, Hook, LoadedProgram, NetworkNamespace, Program } from '../objects.ts'
 import { type FakeMap, failure, fakeMap, handleOf } from './fake-maps.ts'
 import { type FakeSocket, fakeSocket, type SocketOptions } from './fake-socket.ts'
 import { type Arguments, run } from './machine.ts'
@@ -27,6 +27,8 @@ export interface FakeBpf extends Bpf {
   crash(): void
   /** One call that changes something fails: the one after so many that go on. Undefined: none does. */
   failAfter(changes: number | undefined): void
+  /** A pod's namespace, say, that a link leads to. */
+  addNamespace(namespace: NetworkNamespace): void
   /** Somebody takes all programs off the cgroup. */
   detachAll(): void
   /** Ids of maps that are alive, with their contents; for a test that damages or compares. */
@@ -52,6 +54,7 @@ interface State {
   readonly attachments: Map<Hook, FakeProgram[]>
   readonly cookies: WeakMap<object, Cookies>
   readonly exclusive: ReadonlySet<Hook>
+  readonly namespaces: NetworkNamespace[]
   nextId: number
   goodChanges: number | undefined
   writes: number
@@ -63,12 +66,15 @@ export const fakeBpf = (options: FakeBpfOptions = {}): FakeBpf => {
     attachments: new Map(),
     cookies: new WeakMap(),
     exclusive: new Set(options.exclusive),
+    namespaces: [],
     nextId: 1,
     goodChanges: undefined,
     writes: 0,
   }
   return {
     networkCookie: () => options.cookie ?? 1n,
+    linkedNamespaces: async () => [...state.namespaces],
+    addNamespace: (namespace) => void state.namespaces.push(namespace),
     openCgroup: async () => fakeCgroup(state),
     createMap(spec) {
       change(state)

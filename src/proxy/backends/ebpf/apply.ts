@@ -2,7 +2,16 @@ import { errorCode } from '../../../base/index.ts'
 import type { Bpf, BpfMap, Cgroup, Elements, Hook, LoadedProgram } from '../../../kernel/bpf/index.ts'
 import type { Target } from '../../../model/index.ts'
 import type { Difference, Tables } from './diff.ts'
-import { endpointBytes, type FilledMap, type Limits, type MapName, mapSpecs, peerEndpoint, peerKey } from './layout.ts'
+import {
+  cookieKey,
+  endpointBytes,
+  type FilledMap,
+  type Limits,
+  type MapName,
+  mapSpecs,
+  POD_VALUE,
+  peerEndpoint,
+} from './layout.ts'
 import { HOOKS, servicePrograms } from './programs/index.ts'
 
 export interface LiveOptions {
@@ -20,6 +29,8 @@ export interface LiveMaps {
   open(): Promise<void>
   /** What the filled maps hold. */
   read(): Tables
+  /** Whose sockets are a pod's: all of these, and no others. */
+  setPods(cookies: Iterable<bigint>): void
   /** Whether a Service led the UDP socket of this cookie to this endpoint, where it still is. */
   isConnected(cookie: bigint, target: Target): boolean
   /** In an order in which no program finds a number or a count before what it stands for, nor after it is gone. */
@@ -45,8 +56,16 @@ export const createLiveMaps = (options: LiveOptions): LiveMaps => {
       const of = (map: FilledMap): Elements => maps.get(map)?.read() ?? new Map()
       return { frontends: of('frontends'), slots: of('slots'), members: of('members') }
     },
+    setPods(cookies) {
+      const map = use().maps.get('pods')
+      const wanted = new Map(Array.from(cookies, (cookie) => [cookieKey(cookie), POD_VALUE]))
+      const known = map?.read() ?? new Map<string, string>()
+      const added = new Map([...wanted].filter(([key]) => !known.has(key)))
+      if (added.size > 0) map?.update(added)
+      map?.delete([...known.keys()].filter((key) => !wanted.has(key)))
+    },
     isConnected(cookie, target) {
-      const peer = use().maps.get('peers')?.get(peerKey(cookie))
+      const peer = use().maps.get('peers')?.get(cookieKey(cookie))
       return peer !== undefined && peerEndpoint(peer) === endpointBytes(target)
     },
     apply(difference) {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { pausedClock } from '../../../base/testing/paused-clock.ts'
 import { fakeBpf } from '../../../kernel/bpf/testing/index.ts'
 import { fakeNft } from '../../../kernel/nft/testing/index.ts'
 import type { NodeView, Packet } from '../../../model/index.ts'
@@ -33,7 +34,7 @@ for (const family of ['IPv4', 'IPv6'] as const) {
   backendConformance(`ebpf on the fakes, ${family}`, async () => {
     const bpf = fakeBpf({ cookie: NODE_COOKIE })
     const nft = fakeNft()
-    const world = socketWorld({ bpf, nft })
+    const world = socketWorld({ bpf, nft, pods: [...plan.pods, plan.sources.pod] })
     return {
       backend: createEbpfBackend({ bpf, inner: createNftablesBackend({ nft, serviceCIDRs }) }),
       plan: { ...plan, nodePort: 30_080, endpointPort: 8_080 },
@@ -142,7 +143,7 @@ describe('audit', () => {
     const drift = await machine.backend.audit()
     expect(drift).toContainEqual({
       kind: 'missing',
-      what: 'element 10.96.0.10 . tcp . 80 : port 0, node cluster, others cluster, 3 cluster 10.1.1.1 . 8080 10.1.1.2 . 8080 10.1.1.3 . 8080, 0 local of map fw_frontends',
+      what: 'element 10.96.0.10 . tcp . 80 : port 0, node cluster, pods cluster, 3 cluster 10.1.1.1 . 8080 10.1.1.2 . 8080 10.1.1.3 . 8080, 0 local of map fw_frontends',
       key: KEY,
     })
     expect(drift).toContainEqual({
@@ -172,7 +173,7 @@ describe('trace', () => {
     await machine.sync([web(PODS.slice(0, 2))], { full: true })
     const lines = [
       'program connect4 of fairway',
-      'map fw_frontends: 10.96.0.10 . tcp . 80 : port 0, node cluster, others cluster, 2 cluster 10.1.1.1 . 8080 10.1.1.2 . 8080, 0 local',
+      'map fw_frontends: 10.96.0.10 . tcp . 80 : port 0, node cluster, pods cluster, 2 cluster 10.1.1.1 . 8080 10.1.1.2 . 8080, 0 local',
     ]
     expect(machine.backend.trace(packet('node'))).toEqual(lines)
     expect(machine.backend.trace(packet('pod'))).toEqual(lines)
@@ -272,5 +273,25 @@ describe('sockets of a removed UDP endpoint', () => {
     const isServed = (socket: typeof served): boolean | undefined => freed[0]?.isServed(socket?.id ?? 0n)
     expect([served, family6].map(isServed)).toEqual([true, true])
     expect([direct, moved, ended].map(isServed)).toEqual([false, false, false])
+  })
+})
+
+describe('pods', () => {
+  it('are found by a look now and then, until the mode stops', async () => {
+    const clock = pausedClock()
+    const machine = loneMachine({ clock })
+    const stop = new AbortController()
+    const { stopped } = await machine.backend.start(stop.signal, () => {})
+    await machine.sync([web(PODS)], { full: true })
+    const connect = (cookie: bigint) => machine.socket('TCP', { cookie }).connect(VIP)
+    machine.bpf.addNamespace({ cookie: 9_000n, addresses: ['10.1.1.7'] })
+    expect(connect(9_000n)).toEqual(VIP)
+    await clock.advance(10_000)
+    expect(connect(9_000n)).not.toEqual(VIP)
+    stop.abort()
+    await stopped
+    machine.bpf.addNamespace({ cookie: 9_001n, addresses: ['10.1.1.8'] })
+    await clock.advance(60_000)
+    expect(connect(9_001n)).toEqual(VIP)
   })
 })

@@ -1,11 +1,11 @@
-import { UserError } from '../../../base/index.ts'
+import { type Clock, realClock, sleep, UserError } from '../../../base/index.ts'
 import type { Bpf } from '../../../kernel/bpf/index.ts'
 import type { Backend, FrontendStatus } from '../../backend.ts'
 import { attachedPrograms, detachAll } from './apply.ts'
 import { DEFAULT_LIMITS, type Limits } from './layout.ts'
 import { probeBpf } from './probe.ts'
 import { programName } from './programs/index.ts'
-import { createSockets, type FreeSockets } from './sockets.ts'
+import { createSockets, type FreeSockets, type Sockets } from './sockets.ts'
 
 export interface EbpfBackendOptions {
   readonly bpf: Bpf
@@ -18,6 +18,7 @@ export interface EbpfBackendOptions {
   readonly limits?: Limits
   /** Ends the UDP sockets that are connected to an endpoint, so that their programs connect again; nothing unless told. */
   readonly freeSockets?: FreeSockets
+  readonly clock?: Clock
 }
 
 /**
@@ -25,7 +26,15 @@ export interface EbpfBackendOptions {
  * inner backend carries the rest. Both are told everything, the programs first. Stopping leaves the programs: traffic goes on.
  */
 export const createEbpfBackend = (options: EbpfBackendOptions): Backend => {
-  const { bpf, inner, cgroup, instance = 'fairway', limits = DEFAULT_LIMITS, freeSockets = async () => {} } = options
+  const {
+    bpf,
+    inner,
+    cgroup,
+    instance = 'fairway',
+    limits = DEFAULT_LIMITS,
+    freeSockets = async () => {},
+    clock = realClock,
+  } = options
   const place = { bpf, cgroup, name: programName(instance) }
   const sockets = createSockets({ ...place, limits, freeSockets })
   let report: (status: FrontendStatus) => void = () => {}
@@ -37,7 +46,8 @@ export const createEbpfBackend = (options: EbpfBackendOptions): Backend => {
       if ('refusal' in offer) throw new UserError(`ebpf: ${offer.refusal}`)
       report = tell
       const running = await inner.start(signal, tell)
-      return { stopped: running.stopped.then(() => sockets.close()) }
+      const looking = lookForPods(sockets, clock, signal)
+      return { stopped: Promise.all([running.stopped, looking]).then(() => sockets.close()) }
     },
     async sync(change) {
       // What the programs no longer know they leave to the inner backend, so it comes second.
@@ -65,6 +75,17 @@ export const createEbpfBackend = (options: EbpfBackendOptions): Backend => {
       )
       sockets.close()
     },
+  }
+}
+
+/** How long a new pod's connections may be left to the inner backend. */
+const LOOK_INTERVAL_MS = 10_000
+
+/** A look that fails is followed by another; the next audit tells why. */
+const lookForPods = async (sockets: Sockets, clock: Clock, signal: AbortSignal): Promise<void> => {
+  while (!signal.aborted) {
+    await sleep(clock, LOOK_INTERVAL_MS, signal)
+    if (!signal.aborted) await sockets.findPods().catch(() => {})
   }
 }
 

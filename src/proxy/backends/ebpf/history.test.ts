@@ -10,6 +10,9 @@ import { createNftablesBackend } from '../nftables/index.ts'
 import { createEbpfBackend } from './index.ts'
 import { NODE_COOKIE, type SocketWorld, socketWorld } from './testing/index.ts'
 
+/** Every source of class pod in both families. */
+const PODS = [1, 99].flatMap((last) => [`10.1.1.${last}`, `fd00:1::${last.toString(16)}`])
+
 interface World {
   readonly bpf: FakeBpf
   readonly sockets: SocketWorld
@@ -23,7 +26,7 @@ const openWorld = (): World => {
   const bpf = fakeBpf({ random: () => roll.number / 2 ** 32, cookie: NODE_COOKIE })
   const nft = fakeNft(() => roll.share)
   const newBackend = () => createEbpfBackend({ bpf, inner: createNftablesBackend({ nft, serviceCIDRs: [] }) })
-  return { bpf, sockets: socketWorld({ bpf, nft }), roll, newBackend }
+  return { bpf, sockets: socketWorld({ bpf, nft, pods: PODS }), roll, newBackend }
 }
 
 /** By the model: where packets may go, and that nobody goes elsewhere; without affinity, that every candidate is reached. */

@@ -46,7 +46,10 @@ export const PEER = { keySize: 8, valueSize: FRONTEND.keySize + ENDPOINT.size, f
 /** Of one unconnected UDP socket: as {@link PEER}, for the last few frontends that it sent to. Written by programs. */
 export const FLOWS = { count: 8, next: 8 * PEER.valueSize, valueSize: 8 * PEER.valueSize + 8 } as const
 
-export const FLAG = { node: 1, nodeLocal: 2, others: 4, othersLocal: 8 } as const
+/** Cookie of a pod's network namespace → 1. Sockets of namespaces that are neither here nor the node's own are left alone. */
+export const POD = { keySize: 8, valueSize: 4 } as const
+
+export const FLAG = { node: 1, nodeLocal: 2, pod: 4, podLocal: 8 } as const
 export const MEMBER = { cluster: 1, local: 2 } as const
 export const LOCAL_SLOTS = 0x8000_0000
 
@@ -61,16 +64,19 @@ export interface Limits {
 export const DEFAULT_LIMITS: Limits = { frontends: 262_144, endpoints: 524_288 }
 /** When there are more clients, those that were away longest lose their affinity. */
 const AFFINITY_CLIENTS = 65_536
+/** Far more than a node runs. */
+const PODS = 16_384
 /** Sockets that are connected through the programs at one time; what is more is left to the inner backend. */
 const CONNECTED_SOCKETS = 262_144
 
 export type FilledMap = 'frontends' | 'slots' | 'members'
-export type MapName = FilledMap | 'affinity' | 'peers' | 'flows'
+export type MapName = FilledMap | 'pods' | 'affinity' | 'peers' | 'flows'
 
 export const mapSpecs = ({ frontends, endpoints }: Limits): Readonly<Record<MapName, MapSpec>> => ({
   frontends: spec('frontends', 'hash', { ...FRONTEND, maxEntries: frontends }),
   slots: spec('slots', 'hash', { ...SLOT, maxEntries: endpoints }),
   members: spec('members', 'hash', { ...MEMBERSHIP, maxEntries: endpoints }),
+  pods: spec('pods', 'hash', { ...POD, maxEntries: PODS }),
   affinity: spec('affinity', 'lru hash', { ...AFFINITY, maxEntries: AFFINITY_CLIENTS }),
   peers: spec('peers', 'hash', { ...PEER, maxEntries: CONNECTED_SOCKETS }),
   flows: spec('flows', 'socket storage', { ...FLOWS, keySize: 4, maxEntries: 0 }),
@@ -144,7 +150,9 @@ export const readMemberKey = (key: string): Target & { readonly id: number } => 
 })
 export const memberValue = (sets: number): string => u32(sets)
 
-export const peerKey = (cookie: bigint): string => u32(Number(cookie & 0xffff_ffffn)) + u32(Number(cookie >> 32n))
+export const cookieKey = (cookie: bigint): string => u32(Number(cookie & 0xffff_ffffn)) + u32(Number(cookie >> 32n))
+export const POD_VALUE = '\x01\0\0\0'
+
 /** The endpoint in a {@link PEER}, as bytes. */
 export const peerEndpoint = (value: string): string => value.slice(PEER.endpoint)
 

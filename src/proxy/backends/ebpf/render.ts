@@ -6,7 +6,6 @@ import {
   type NodeView,
   type PortForwarding,
   type Route,
-  type SourceClass,
   type Target,
 } from '../../../model/index.ts'
 import type { FrontendRef } from '../../backend.ts'
@@ -37,9 +36,8 @@ interface RenderedFrontend {
 }
 
 /**
- * What the programs carry of one Service. A program knows a socket's network namespace, not its source address: the node's own namespace is class
- * `node`, any other is `pod` or `outside`, nobody knows which. So a frontend is carried for the others only where both mean the same endpoints
- * (all but externalTrafficPolicy Local), and never where sources are filtered; the rest is left to the inner backend, which sees addresses.
+ * What the programs carry of one Service. A program knows a socket's network namespace, not its source address: the node's own is class `node`, those of
+ * its pods are class `pod`, and nobody else is served. Where sources are filtered, the inner backend decides, which sees addresses.
  */
 export const renderForwarding = (forwarding: Forwarding, node: NodeView): readonly RenderedPort[] =>
   forwarding.ports.flatMap((port): readonly RenderedPort[] => {
@@ -65,13 +63,13 @@ export const renderForwarding = (forwarding: Forwarding, node: NodeView): readon
   })
 
 const NODE = FLAG.node | FLAG.nodeLocal
-const OTHERS = FLAG.others | FLAG.othersLocal
+const PODS = FLAG.pod | FLAG.podLocal
 
-const isServed = (flags: number): boolean => (flags & (FLAG.node | FLAG.others)) !== 0
+const isServed = (flags: number): boolean => (flags & (FLAG.node | FLAG.pod)) !== 0
 
 const setsOf = (flags: number): readonly Route['set'][] => [
   ...((flags & FLAG.node) === 0 ? [] : [(flags & FLAG.nodeLocal) === 0 ? ('cluster' as const) : ('local' as const)]),
-  ...((flags & FLAG.others) === 0 ? [] : [(flags & FLAG.othersLocal) === 0 ? ('cluster' as const) : ('local' as const)]),
+  ...((flags & FLAG.pod) === 0 ? [] : [(flags & FLAG.podLocal) === 0 ? ('cluster' as const) : ('local' as const)]),
 ]
 
 /** A frontend at one address. */
@@ -100,9 +98,9 @@ interface Reached {
   readonly isForNodeOnly: boolean
 }
 
-/** Processes of the node reach NodePorts at any of its addresses and at localhost; others' localhost is their own. */
+/** Processes of the node reach NodePorts at any of its addresses and at localhost; a pod's localhost is its own. */
 const addressesOf = ({ family }: Forwarding, { address }: Frontend, node: NodeView): readonly Reached[] => {
-  if (address !== undefined) return [{ address, isForNodeOnly: false }]
+  if (address !== undefined) return [{ address, isForNodeOnly: isLocalhost(address) }]
   const served = new Set(node.nodePortAddresses.map(canonical))
   const all = new Set([...served, ...node.addresses.map(canonical), family === 'IPv4' ? '127.0.0.1' : '::1'])
   return [...all]
@@ -118,14 +116,9 @@ const isLocalhost = (text: string): boolean => {
 const flagsOf = (forwarding: Forwarding, { routes, allowedSources }: Frontend, node: NodeView): number => {
   if (allowedSources !== undefined) return 0
   const hasPods = node.podCIDRs.some((range) => range.includes(':') === (forwarding.family === 'IPv6'))
-  // A process of the node may take an address of the pods' range as its source, such as that of a bridge.
-  const classes = (own: SourceClass): readonly SourceClass[] => (hasPods ? [own, 'pod'] : [own])
-  const sets = (own: SourceClass): ReadonlySet<string> => new Set(classes(own).map((each) => routes[each].set))
-  const flags = (own: SourceClass, served: number, local: number): number => {
-    const [set, other] = sets(own)
-    return other === undefined ? served | (set === 'local' ? local : 0) : 0
-  }
-  return flags('node', FLAG.node, FLAG.nodeLocal) | flags('outside', FLAG.others, FLAG.othersLocal)
+  const ofNode = FLAG.node | (routes.node.set === 'local' ? FLAG.nodeLocal : 0)
+  const ofPods = FLAG.pod | (routes.pod.set === 'local' ? FLAG.podLocal : 0)
+  return hasPods ? ofNode | ofPods : ofNode
 }
 
 /**
@@ -135,6 +128,6 @@ const flagsOf = (forwarding: Forwarding, { routes, allowedSources }: Frontend, n
 const whole = (places: readonly RenderedPlace[]): readonly RenderedPlace[] => {
   const shared = places.filter(({ isForNodeOnly }) => !isForNodeOnly)
   const isWhole = (flag: number): boolean => shared.every(({ flags }) => (flags & flag) !== 0)
-  const kept = (isWhole(FLAG.node) ? NODE : 0) | (isWhole(FLAG.others) ? OTHERS : 0)
+  const kept = (isWhole(FLAG.node) ? NODE : 0) | (isWhole(FLAG.pod) ? PODS : 0)
   return places.map((place) => (place.isForNodeOnly ? place : { ...place, flags: place.flags & kept }))
 }

@@ -1,6 +1,8 @@
+import { cidrContains, readAddress, readCIDR } from '../../../ip/index.ts'
+import type { Bpf, NetworkNamespace } from '../../../kernel/bpf/index.ts'
 import type { Forwarding, NodeView, Packet, Target } from '../../../model/index.ts'
 import type { Change, Drift, FrontendStatus } from '../../backend.ts'
-import { createLiveMaps, type LiveOptions } from './apply.ts'
+import { createLiveMaps, type LiveMaps, type LiveOptions } from './apply.ts'
 import { driftOf } from './audit.ts'
 import { type Books, createBooks } from './books.ts'
 import { difference, type Tables } from './diff.ts'
@@ -24,6 +26,8 @@ export interface SocketsOptions extends LiveOptions {
 /** The part of the mode that is in the programs' maps. */
 export interface Sockets {
   sync(change: Change): Promise<void>
+  /** Looks again which network namespaces are pods'; until one is found its sockets are left to the inner backend. */
+  findPods(): Promise<void>
   /** Frees sockets of UDP endpoints that went with the last changes; those that could not be freed are tried again at the next call. */
   free(): Promise<void>
   /** Frontends that found no room, and since the last call those that have it now or are gone. */
@@ -61,9 +65,14 @@ export const createSockets = (options: SocketsOptions): Sockets => {
         if (!books.hasUdpEndpoint(target)) toFree.set(`${target.address} ${target.port}`, target)
       }
       live.apply(world === undefined ? difference(before, after) : difference(world, books.all()))
+      if (world !== undefined) await findPods(options.bpf, live, change.node)
       if (world !== undefined) await live.attach()
       books.settle()
       isSure = true
+    },
+    async findPods() {
+      if (node === undefined) return
+      await findPods(options.bpf, live, node)
     },
     free: () =>
       free(toFree, async (target) => {
@@ -86,12 +95,25 @@ export const createSockets = (options: SocketsOptions): Sockets => {
       const wanted = books.all()
       const drift = driftOf(world, wanted, books)
       live.apply(difference(world, wanted))
+      if (node !== undefined) await findPods(options.bpf, live, node)
       const mended = await live.attach()
       return [...drift, ...mended.map((what): Drift => ({ kind: 'missing', what }))]
     },
     trace: (packet) => traceLines(packet, { books, name: options.name }),
     close: () => live.close(),
   }
+}
+
+/** A namespace with an address in a range of this node's pods is a pod's. */
+const findPods = async (bpf: Bpf, live: LiveMaps, { podCIDRs }: NodeView): Promise<void> => {
+  const ranges = podCIDRs.flatMap((text) => readCIDR(text)?.cidr ?? [])
+  const isPod = ({ addresses }: NetworkNamespace): boolean =>
+    addresses.some((text) => {
+      const address = readAddress(text)?.address
+      return address !== undefined && ranges.some((range) => cidrContains(range, address))
+    })
+  const namespaces = ranges.length === 0 ? [] : await bpf.linkedNamespaces()
+  live.setPods(namespaces.filter(isPod).map(({ cookie }) => cookie))
 }
 
 /** The Forwardings to be rendered again; `carried` is brought up to date. */

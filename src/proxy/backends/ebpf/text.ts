@@ -58,7 +58,7 @@ const frontendText = ({ id, flags, cluster, local, affinitySeconds, inline }: Fr
   return [
     `port ${id}`,
     ...of('node', FLAG.node, FLAG.nodeLocal),
-    ...of('others', FLAG.others, FLAG.othersLocal),
+    ...of('pods', FLAG.pod, FLAG.podLocal),
     `${cluster} cluster${inline.map((endpoint) => ` ${endpointText(endpoint)}`).join('')}`,
     `${local} local`,
     ...(affinitySeconds === 0 ? [] : [`affinity ${affinitySeconds}s`]),

@@ -16,7 +16,7 @@ export const traceLines = (
   const holder = books.at(key)
   if (holder === undefined) return undefined
   const { port, flags } = holder
-  const [served, inLocal] = source.class === 'node' ? [FLAG.node, FLAG.nodeLocal] : [FLAG.others, FLAG.othersLocal]
+  const [served, inLocal] = source.class === 'node' ? [FLAG.node, FLAG.nodeLocal] : [FLAG.pod, FLAG.podLocal]
   if ((flags & served) === 0) return undefined
   const isLocal = (flags & inLocal) !== 0
   const targets = isLocal ? port.local : port.cluster

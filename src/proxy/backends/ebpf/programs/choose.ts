@@ -72,14 +72,16 @@ const findFrontend = (version: Version): readonly Instruction[] => [
   load('u32', r8, at(r9, FRONTEND.flags)),
 ]
 
-/** The flags of other namespaces lie two bits higher. */
+/** The flags of pods lie two bits higher. */
 const findSet = (nodeCookie: bigint): readonly Instruction[] => [
   move(r1, r6),
   call('get_netns_cookie'),
   store('u64', onStack(STACK.affinity + AFFINITY.cookie), r0),
   constant(r1, nodeCookie),
   when(r0, 'eq', r1, 'of-node'),
-  arithmetic(r8, 'rsh', Math.log2(FLAG.others)),
+  // The cookie is the key.
+  ...lookup('pods', STACK.affinity + AFFINITY.cookie, 'leave'),
+  arithmetic(r8, 'rsh', Math.log2(FLAG.pod)),
   label('of-node'),
   move(r1, r8),
   arithmetic(r1, 'and', FLAG.node),

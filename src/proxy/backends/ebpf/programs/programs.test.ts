@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { at, loneMachine, node, POD_COOKIE, web } from '../testing/index.ts'
+import { at, loneMachine, NODE_COOKIE, node, POD_COOKIE, STRANGER_COOKIE, web } from '../testing/index.ts'
 
 const PODS = ['10.1.1.1', '10.1.1.2', '10.1.1.3']
 const VIP = at('10.96.0.10')
@@ -152,28 +152,65 @@ describe('NodePorts', () => {
 })
 
 describe('what is left to the backend beneath', () => {
-  const others = { cookie: POD_COOKIE }
-  it('is externalTrafficPolicy Local for other namespaces: nobody knows who of them is a pod', async () => {
+  const sticky = { sessionAffinity: 'ClientIP' as const }
+  const connect = (machine: ReturnType<typeof loneMachine>, cookie: bigint, peer = VIP) =>
+    machine.socket('TCP', { cookie }).connect(peer)
+
+  it('is a namespace that is no pod of this node, until it is', async () => {
     const machine = loneMachine()
-    const spec = { type: 'NodePort' as const, externalTrafficPolicy: 'Local' as const }
-    await machine.sync([web(PODS, { spec, port: { nodePort: 30_080 } })], { full: true })
-    const nodePort = at('192.0.2.1', 30_080)
-    expect(machine.socket('TCP').connect(nodePort)).not.toEqual(nodePort)
-    expect(machine.socket('TCP', others).connect(nodePort)).toEqual(nodePort)
-    expect(machine.socket('TCP', others).connect(VIP)).not.toEqual(VIP)
+    await machine.sync([web(PODS)], { full: true })
+    expect(connect(machine, POD_COOKIE)).not.toEqual(VIP)
+    expect(connect(machine, STRANGER_COOKIE)).toEqual(VIP)
+    machine.bpf.addNamespace({ cookie: 9_000n, addresses: ['10.1.1.7'] })
+    expect(connect(machine, 9_000n)).toEqual(VIP)
+    await machine.backend.audit()
+    expect(connect(machine, 9_000n)).not.toEqual(VIP)
+  })
+  it('is a VIP with source ranges', async () => {
+    const machine = loneMachine()
+    const spec = { type: 'LoadBalancer' as const, loadBalancerSourceRanges: ['0.0.0.0/0'] }
+    await machine.sync([web(PODS, { spec, vip: '203.0.113.1' })], { full: true })
+    expect(connect(machine, NODE_COOKIE, at('203.0.113.1'))).toEqual(at('203.0.113.1'))
+    expect(connect(machine, NODE_COOKIE)).not.toEqual(VIP)
   })
   it('is the whole port with session affinity, where one of its frontends is', async () => {
     const machine = loneMachine()
-    const spec = { type: 'NodePort' as const, externalTrafficPolicy: 'Local' as const, sessionAffinity: 'ClientIP' as const }
-    await machine.sync([web(PODS, { spec, port: { nodePort: 30_080 } })], { full: true })
-    expect(machine.socket('TCP', others).connect(VIP)).toEqual(VIP)
-    expect(machine.socket('TCP').connect(VIP)).not.toEqual(VIP)
+    const spec = { type: 'LoadBalancer' as const, loadBalancerSourceRanges: ['0.0.0.0/0'], ...sticky }
+    await machine.sync([web(PODS, { spec, vip: '203.0.113.1', port: { nodePort: 30_080 } })], { full: true })
+    for (const cookie of [NODE_COOKIE, POD_COOKIE]) expect(connect(machine, cookie)).toEqual(VIP)
+    // But for localhost, which nobody else serves.
+    expect(connect(machine, NODE_COOKIE, at('127.0.0.1', 30_080))).not.toEqual(at('127.0.0.1', 30_080))
   })
   it('is a Service without endpoints, and one whose policy Local has none here', async () => {
     const machine = loneMachine()
     await machine.sync([web([]), web(PODS, { name: 'api', index: 11 })], { full: true })
-    expect(machine.socket('TCP').connect(VIP)).toEqual(VIP)
+    expect(connect(machine, NODE_COOKIE)).toEqual(VIP)
     await machine.sync([web([], { name: 'api', index: 11 })])
-    expect(machine.socket('TCP').connect(at('10.96.0.11'))).toEqual(at('10.96.0.11'))
+    expect(connect(machine, NODE_COOKIE, at('10.96.0.11'))).toEqual(at('10.96.0.11'))
   })
+  it("is a Service address of a pod's own localhost", async () => {
+    const machine = loneMachine()
+    const local = web(PODS)
+    const loopback = at('127.96.0.10')
+    const moved = {
+      ...local,
+      ports: local.ports.map((port) => ({
+        ...port,
+        frontends: port.frontends.map((each) => ({ ...each, address: loopback.address })),
+      })),
+    }
+    await machine.sync([moved], { full: true })
+    expect(connect(machine, NODE_COOKIE, loopback)).not.toEqual(loopback)
+    expect(connect(machine, POD_COOKIE, loopback)).toEqual(loopback)
+  })
+})
+
+it('gives pods and the node all endpoints under externalTrafficPolicy Local', async () => {
+  const machine = loneMachine({ random: counting() })
+  const spec = { type: 'NodePort' as const, externalTrafficPolicy: 'Local' as const }
+  await machine.sync([web(PODS, { spec, port: { nodePort: 30_080 } })], { full: true })
+  for (const cookie of [NODE_COOKIE, POD_COOKIE]) {
+    const reached = PODS.map(() => machine.socket('TCP', { cookie }).connect(at('192.0.2.1', 30_080)).address)
+    expect(reached.sort()).toEqual(PODS)
+  }
 })

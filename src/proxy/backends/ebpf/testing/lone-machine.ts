@@ -1,7 +1,7 @@
 import type { IPFamily } from '../../../../ip/index.ts'
 import { type FakeBpf, type FakeBpfOptions, type FakeSocket, fakeBpf, type Peer } from '../../../../kernel/bpf/testing/index.ts'
 import { type Forwarding, type NodeView, serviceForwarding } from '../../../../model/index.ts'
-import { endpoint, port, service, slice } from '../../../../model/testing/index.ts'
+import { endpoint, port, service, slice, vips } from '../../../../model/testing/index.ts'
 import type { Backend } from '../../../backend.ts'
 import { type FakeBackend, fakeBackend } from '../../../testing/index.ts'
 import { createEbpfBackend, type EbpfBackendOptions } from '../index.ts'
@@ -29,9 +29,13 @@ export const node: NodeView = {
 }
 
 export const POD_COOKIE = 7_000n
+/** Of a namespace that is no pod's. */
+export const STRANGER_COOKIE = 8_000n
 
 export const loneMachine = (options: Partial<EbpfBackendOptions> & FakeBpfOptions = {}): LoneMachine => {
   const bpf = fakeBpf({ cookie: NODE_COOKIE, ...options })
+  bpf.addNamespace({ cookie: POD_COOKIE, addresses: ['127.0.0.1', '10.1.1.9'] })
+  bpf.addNamespace({ cookie: STRANGER_COOKIE, addresses: ['172.17.0.2'] })
   const inner = fakeBackend()
   const another = (rest: Partial<EbpfBackendOptions> = {}) => createEbpfBackend({ bpf, inner, ...options, ...rest })
   const backend = another()
@@ -61,12 +65,17 @@ export const web = (
     readonly protocols?: readonly ('TCP' | 'UDP')[]
     readonly spec?: Parameters<typeof service>[1]
     readonly port?: Ports
+    readonly vip?: string
   } = {},
 ): Forwarding => {
   const { name = 'web', index = 10, protocols = ['TCP'], spec = {} } = rest
   const clusterIP = `10.96.0.${index}`
   const ports = protocols.map((protocol) => port(80, { name: protocol.toLowerCase(), protocol, ...rest.port }))
-  const object = service(name, { clusterIP, clusterIPs: [clusterIP], ports, ...spec })
+  const object = service(
+    name,
+    { clusterIP, clusterIPs: [clusterIP], ports, ...spec },
+    rest.vip === undefined ? {} : { status: vips(rest.vip) },
+  )
   const slicePorts = protocols.map((protocol) => ({ port: 8080, protocol, name: protocol.toLowerCase() }))
   const endpoints = pods.map((address) => endpoint(address, { nodeName: 'n1' }))
   const meaning = serviceForwarding({ service: object, slices: [slice(name, endpoints, { ports: slicePorts })], node }, 'IPv4')

@@ -13,13 +13,21 @@ export interface SocketWorld {
   send(packet: Packet, node: NodeView, isHere?: boolean): Outcome & { readonly by?: 'programs' }
 }
 
+export interface SocketWorldOptions {
+  readonly bpf: FakeBpf
+  readonly nft: FakeNft
+  /** Addresses of this node's pods. */
+  readonly pods: readonly string[]
+}
+
 /**
  * A socket that the programs rewrite must never see the endpoint's name: its peer, and the sender of its datagrams, must be what it asked for.
  * UDP is tried connected and not, IPv4 from IPv4 and dual-stack sockets.
  */
-export const socketWorld = ({ bpf, nft }: { readonly bpf: FakeBpf; readonly nft: FakeNft }): SocketWorld => {
+export const socketWorld = ({ bpf, nft, pods }: SocketWorldOptions): SocketWorld => {
   let turn = 0
-  const cookies = new Map<string, bigint>()
+  const cookies = new Map(pods.map((address, index) => [address, BigInt(5_000 + index)]))
+  for (const [address, cookie] of cookies) bpf.addNamespace({ cookie, addresses: [address] })
   const cookieOf = ({ class: sourceClass, address }: Packet['source']): bigint => {
     if (sourceClass === 'node') return NODE_COOKIE
     const known = cookies.get(address) ?? BigInt(5_000 + cookies.size)
