@@ -42,7 +42,7 @@ export const createWayOut = ({ exec, tag, podCIDR, bridge }: WayOutOptions): Way
         if (found.opened === undefined || found.opened.toSorted().join() !== desired.opened.toSorted().join())
           await nft.commit(renderWayOut({ tableName, podCIDR, bridge, opened: desired.opened }))
         remembered = desired.opened
-        await source.sysctls.ensure(settings([bridge, ...desired.switchOn], '1'))
+        await source.sysctls.ensure(settings([bridge, ...desired.opened], '1'))
         return undefined
       } catch (error) {
         return `pods reach this machine and one another only: ${errorMessage(error)}`

@@ -9,15 +9,15 @@ const machine = (
   const nothing = { uplinks: ['eth0'], machineForwards: false, opened: undefined, openedByOthers: [] }
   return { ...nothing, ...rest, forwards: new Map(Object.entries(forwards)) }
 }
-const nothing: DesiredWayOut = { opened: [], switchOn: [], switchOff: [] }
+const nothing: DesiredWayOut = { opened: [], switchOff: [] }
 
 describe('which devices forward for pods', () => {
   it.each<[string, WayOutSnapshot, Partial<DesiredWayOut>]>([
-    ['an uplink that does not is opened', machine(), { opened: ['eth0'], switchOn: ['eth0'] }],
+    ['an uplink that does not is opened', machine(), { opened: ['eth0'] }],
     ['no default route, no device', machine({ uplinks: [], forwards: {} }), {}],
     ['an uplink that does by itself stays its own', machine({ forwards: { eth0: true } }), {}],
     ['what was opened stays opened', machine({ opened: ['eth0'], forwards: { eth0: true } }), { opened: ['eth0'] }],
-    ['what another switched off is opened again', machine({ opened: ['eth0'] }), { opened: ['eth0'], switchOn: ['eth0'] }],
+    ['what another switched off is opened again', machine({ opened: ['eth0'] }), { opened: ['eth0'] }],
     [
       'what another instance opened is shared',
       machine({ openedByOthers: ['eth0'], forwards: { eth0: true } }),
@@ -26,7 +26,7 @@ describe('which devices forward for pods', () => {
     [
       'an uplink no longer is given back',
       machine({ opened: ['eth0'], uplinks: ['wlan0'], forwards: { eth0: true, wlan0: false } }),
-      { opened: ['wlan0'], switchOn: ['wlan0'], switchOff: ['eth0'] },
+      { opened: ['wlan0'], switchOff: ['eth0'] },
     ],
     ['a device that is gone is forgotten', machine({ opened: ['eth0'], uplinks: [], forwards: {} }), {}],
     ['an uplink without a setting is passed over', machine({ forwards: {} }), {}],

@@ -1,10 +1,8 @@
 import type { WayOutSnapshot } from './snapshot.ts'
 
 export interface DesiredWayOut {
-  /** Devices that forward because of this instance: they are guarded, and given back. */
+  /** Devices that forward because of this instance: they are guarded, told to, and given back. */
   readonly opened: readonly string[]
-  /** Those that must be told to forward now. */
-  readonly switchOn: readonly string[]
   /** Those that must be told to stop. */
   readonly switchOff: readonly string[]
 }
@@ -22,7 +20,6 @@ export const desiredWayOut = (snapshot: WayOutSnapshot, wanted: 'open' | 'closed
   const dropped = before.filter((device) => !opened.includes(device))
   return {
     opened,
-    switchOn: opened.filter((device) => forwards.get(device) === false),
     switchOff: machineForwards
       ? []
       : dropped.filter((device) => forwards.get(device) === true && !openedByOthers.includes(device)),

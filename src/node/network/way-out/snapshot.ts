@@ -23,15 +23,12 @@ export interface WayOutSource {
   readonly tableName: string
 }
 
-export const snapshotWayOut = async (source: WayOutSource): Promise<WayOutSnapshot> => {
-  const { exec, sysctls, tableName } = source
-  const [tables, ...routes] = await Promise.all([
-    exec(['nft', 'list', 'tables', 'ip']),
+export const snapshotWayOut = async ({ exec, sysctls, tableName }: WayOutSource): Promise<WayOutSnapshot> => {
+  const [opened, ...routes] = await Promise.all([
+    openedIn(exec, tableName),
     ...DEFAULT_ROUTES.map((range) => exec(['ip', '-4', '-json', 'route', 'show', 'table', 'all', 'exact', range])),
   ])
   const uplinks = [...new Set(routes.flatMap(({ stdout }) => devicesOf(stdout)))].sort()
-  const others = [...tables.stdout.matchAll(OTHERS)].flatMap(([, name = '']) => (name === tableName ? [] : [name]))
-  const [opened, ...byOthers] = await Promise.all([tableName, ...others].map((name) => openedIn(exec, name)))
   const devices = [...new Set([...uplinks, ...(opened ?? [])])]
   const [all, ...each] = await sysctls.read(['all', ...devices].map(forwardingOf))
   return {
@@ -41,8 +38,16 @@ export const snapshotWayOut = async (source: WayOutSource): Promise<WayOutSnapsh
     ),
     machineForwards: all === '1',
     opened,
-    openedByOthers: byOthers.flatMap((members) => members ?? []),
+    // Asked last: who opens a device writes it down before it forwards, so that no device that forwards seems to do so by itself.
+    openedByOthers: await openedByOthers(exec, tableName),
   }
+}
+
+const openedByOthers = async (exec: Exec, tableName: string): Promise<readonly string[]> => {
+  const { stdout } = await exec(['nft', 'list', 'tables', 'ip'])
+  const others = [...stdout.matchAll(OTHERS)].flatMap(([, name = '']) => (name === tableName ? [] : [name]))
+  const members = await Promise.all(others.map((name) => openedIn(exec, name)))
+  return members.flatMap((each) => each ?? [])
 }
 
 /** VPNs take half of the Internet each, beside the default route, or have a table of their own. */

@@ -80,16 +80,22 @@ describe.skipIf(reason !== '')(`the way out of a machine of its own${reason && `
     expect([await forwarding('all', 'eth0'), await tables()]).toEqual([['0', '0'], []])
   })
 
-  it('two instances share an uplink, and the last one gives it back', async () => {
-    const [first, second] = [await openNetwork(1), await openNetwork(2)]
-    await first.check()
-    await second.check()
-    const { namespace } = await pod(second)
-    await first.close()
-    expect(await machine.ask(namespace, machine.server)).toBe(`${machine.server} ${machine.address}`)
-    await second.close()
-    expect([await forwarding('eth0'), await tables()]).toEqual([['0'], []])
-  })
+  it.each(['one after the other', 'at the same time'])(
+    'two instances that start %s share an uplink, and the last one gives it back',
+    async (order) => {
+      const [first, second] = [await openNetwork(1), await openNetwork(2)]
+      if (order === 'at the same time') await Promise.all([first.check(), second.check()])
+      else {
+        await first.check()
+        await second.check()
+      }
+      const { namespace } = await pod(second)
+      await first.close()
+      expect(await machine.ask(namespace, machine.server)).toBe(`${machine.server} ${machine.address}`)
+      await second.close()
+      expect([await forwarding('eth0'), await tables()]).toEqual([['0'], []])
+    },
+  )
 
   it('a machine that forwards by itself is given nothing back, also when it began meanwhile', async () => {
     const network = await openNetwork(1)
