@@ -195,6 +195,15 @@ describe.skipIf('missing' in debian)('ipvs in a virtual machine', () => {
     await stopped
   })
 
+  it('leaves out an endpoint that the kernel refuses, says so, and carries all the rest', async () => {
+    const { pods, sources, endpointPort } = plan('IPv4')
+    const backend = newBackend()
+    await backend.sync(full(web(['10.1.1.255', pods[0] ?? ''])))
+    expect(await send(toWeb(sources.outside))).toMatchObject({ kind: 'reached', endpoint: `${pods[0]}:${endpointPort}` })
+    expect(backend.exceptions()).toMatchObject([{ state: 'failed', message: expect.stringContaining('10.1.1.255') }])
+    expect(await backend.audit()).toEqual([])
+  })
+
   it('lets a process of the node that has no other source reach a pod of another node', async () => {
     const { awayPods = [], clusterIP, sources, endpointPort } = plan('IPv4')
     await newBackend().sync(full(web(awayPods.slice(0, 1))))

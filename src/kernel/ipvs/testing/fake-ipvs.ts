@@ -141,6 +141,7 @@ const runReal = (
   switch (operation.kind) {
     case 'add real':
       if (known !== undefined) return 'Destination already exists'
+      if (isBroadcast(operation.real)) return 'Invalid operation.  Possibly wrong module version, address not unicast, ...'
       reals.push({ real: operation.real, connections: 0, isGone: false })
       return undefined
     case 'edit real':
@@ -158,3 +159,6 @@ const runReal = (
 }
 
 const isScheduler = (name: string): boolean => SCHEDULERS.some((each) => each === name)
+
+/** That of networks of 256 addresses stands for all. */
+const isBroadcast = ({ address }: RealAddress): boolean => address.endsWith('.255')

@@ -1,7 +1,16 @@
+import { errorMessage } from '../../../base/index.ts'
 import type { IPFamily } from '../../../ip/index.ts'
 import type { Command as SetCommand } from '../../../kernel/ipset/index.ts'
 import type { Flavour } from '../../../kernel/iptables/index.ts'
-import type { Operation, ReadDevice } from '../../../kernel/ipvs/index.ts'
+import {
+  type Ipvs,
+  type Operation,
+  type ReadDevice,
+  type RealServer,
+  realText,
+  type ServerAddress,
+  serverText,
+} from '../../../kernel/ipvs/index.ts'
 import type { Drift } from '../../backend.ts'
 import { type Found, itemsFound } from './adopt.ts'
 import { isOurChain } from './chains.ts'
@@ -17,8 +26,8 @@ import { noteOf, type Setting, wantedSettings } from './settings.ts'
 export interface Live {
   /** Reads everything, makes sets and device ready, and gives what is there of ours. */
   open(isWanted: (id: string) => boolean): Promise<Opened>
-  /** In an order in which no packet finds less than before or after. */
-  apply(difference: Difference, chains: ReadonlyMap<IPFamily, Chains>): Promise<void>
+  /** In an order in which no packet finds less than before or after. Gives the real servers that the kernel refused. */
+  apply(difference: Difference, chains: ReadonlyMap<IPFamily, Chains>): Promise<readonly Refused[]>
 }
 
 interface Opened {
@@ -68,14 +77,45 @@ export const createLive = (options: LiveOptions): Live => {
       const changesChains = families.some((family) => isChanged(family, wanted, chains))
       await kernel.ipset.commit(setCommands(before))
       await kernel.device.change({ add: addressesOf(before), remove: [] })
-      await kernel.ipvs.commit([...operations(before), ...(changesChains ? [] : operations(after))])
+      const refused = await commitServers(kernel.ipvs, [...operations(before), ...(changesChains ? [] : operations(after))])
       for (const family of families) await restore(family, wanted.get(family) ?? NO_CHAINS)
       if (changesChains) await kernel.ipvs.commit(operations(after))
       await kernel.device.change({ add: [], remove: addressesOf(after) })
       await kernel.ipset.commit(setCommands(after))
+      return refused
     },
   }
 }
+
+/** A real server that the kernel does not take, as when its address is a network's broadcast address. */
+export interface Refused {
+  readonly server: ServerAddress
+  readonly real: RealServer
+}
+
+/** What ipvsadm says of a real server whose address is nobody's (ip_vs_new_dest). */
+const NOT_UNICAST = /not unicast/
+
+/** One bad endpoint is no failure: ipvs has done the rest. Which one it was must be read back. */
+const commitServers = async (ipvs: Ipvs, operations: readonly Operation[]): Promise<readonly Refused[]> => {
+  try {
+    await ipvs.commit(operations)
+    return []
+  } catch (error) {
+    const complaints = errorMessage(error)
+      .replace(/^ipvsadm --restore: /, '')
+      .split('\n')
+    if (!complaints.every((line) => NOT_UNICAST.test(line))) throw error
+    const there = new Set((await ipvs.read()).flatMap(({ reals, ...server }) => reals.map((real) => pairText(server, real))))
+    const missing = operations.flatMap((operation) =>
+      operation.kind === 'add real' && !there.has(pairText(operation.server, operation.real)) ? [operation] : [],
+    )
+    if (missing.length === 0) throw error
+    return missing
+  }
+}
+
+const pairText = (server: ServerAddress, real: RealServer): string => `${serverText(server)} ${realText(real)}`
 
 /** Everything of this mode but chains, which each flavour and family has of its own. */
 const readFound = async ({ ipset, ipvs, device }: Kernel): Promise<Found> => {

@@ -131,6 +131,24 @@ describe('what ipvs is told', () => {
     const packet = { ...from('192.0.2.1'), source: { class: 'node', address: WEB.address } } as const
     expect(kernel.send(packet, node)).toEqual({ kind: 'reached', endpoint: '10.1.2.1:8080', source: '192.0.2.1' })
   })
+  it('leaves out an endpoint that the kernel refuses, says so, and carries all the rest', async () => {
+    const { kernel, backend } = opened()
+    const told: FrontendStatus[] = []
+    const stop = new AbortController()
+    const { stopped } = await backend.start(stop.signal, (status) => told.push(status))
+    await backend.sync(change([web(['10.1.1.255', '10.1.1.1'])], true))
+    expect(kernel.send(from('10.1.1.9'), node)).toMatchObject({ endpoint: '10.1.1.1:8080' })
+    expect(backend.exceptions()).toMatchObject([{ address: WEB.address, port: 80, state: 'failed', code: 'EINVAL' }])
+    expect(backend.exceptions()[0]).toMatchObject({ message: expect.stringContaining('10.1.1.255:8080') })
+    expect(await backend.audit()).toEqual([])
+    await backend.sync(change([web(['10.1.1.255', '10.1.1.2'])]))
+    expect(kernel.send(from('10.1.1.9'), node)).toMatchObject({ endpoint: '10.1.1.2:8080' })
+    await backend.sync(change([web(['10.1.1.2'])]))
+    expect(backend.exceptions()).toEqual([])
+    expect(told.map(({ state }) => state)).toEqual(['failed', 'serving'])
+    stop.abort()
+    await stopped
+  })
   it('carries with the scheduler that is asked for', async () => {
     const { kernel, backend } = opened({ scheduler: 'wlc' })
     await backend.sync(change([web(['10.1.1.1'])], true))

@@ -15,7 +15,9 @@ import { createLive, type Live } from './apply.ts'
 import { cleanUp } from './cleanup.ts'
 import { createDrainer, type Drainer } from './drain.ts'
 import { driftOf } from './drift.ts'
+import { idOf } from './items.ts'
 import type { Kernel } from './kernel.ts'
+import { createRefusals, type Refusals } from './refusals.ts'
 import { createState, type State } from './state.ts'
 import { trace } from './trace.ts'
 import { createUnserved, type Unserved } from './unserved.ts'
@@ -49,10 +51,11 @@ export const createIpvsBackend = (options: IpvsBackendOptions): Backend => {
     scheduler: schedulerOf(options.scheduler ?? 'rr'),
     inTurn: createTurns(),
     unserved: createUnserved(),
+    refusals: createRefusals(),
     opened: undefined,
     isRunning: false,
   }
-  const { inTurn, unserved } = session
+  const { inTurn, unserved, refusals } = session
   return {
     mode: 'ipvs',
     supports: new Set<Capability>(['SCTP', 'IPv6', 'Drop', 'KeepsSource', 'RejectsUndefinedPorts', 'TracksFlows']),
@@ -64,10 +67,10 @@ export const createIpvsBackend = (options: IpvsBackendOptions): Backend => {
         unserved.record(change, without)
         state.record(change)
         if (!state.isSure || change.full) state.books.adopt((await live.open(state.books.isWanted)).items)
-        await write(opened)
+        await write(session, opened)
         if (session.isRunning) drainer.watch()
       }),
-    exceptions: unserved.list,
+    exceptions: () => [...unserved.list(), ...refusals.list()],
     audit: () =>
       inTurn(async (): Promise<readonly Drift[]> => {
         const opened = await open(session)
@@ -75,8 +78,10 @@ export const createIpvsBackend = (options: IpvsBackendOptions): Backend => {
         const found = await live.open(state.books.isWanted)
         state.books.adopt(found.items)
         const difference = state.books.difference()
-        const drift = [...found.mended, ...found.chainDrift(state.chains(difference)), ...driftOf(difference)]
-        await write(opened)
+        // What the kernel refuses is told as such.
+        const ours = difference.filter(({ item }) => !refusals.has(idOf(item)))
+        const drift = [...found.mended, ...found.chainDrift(state.chains(difference)), ...driftOf(ours)]
+        await write(session, opened)
         return drift
       }),
     trace: (packet) => (session.opened === undefined ? [] : trace(session.opened.state, packet)),
@@ -94,6 +99,7 @@ interface Session {
   readonly scheduler: Scheduler
   readonly inTurn: Turns
   readonly unserved: Unserved
+  readonly refusals: Refusals
   opened: Opened | undefined
   isRunning: boolean
 }
@@ -106,9 +112,10 @@ interface Opened {
 }
 
 const start = async (session: Session, signal: AbortSignal, report: (status: FrontendStatus) => void): Promise<Running> => {
-  const { inTurn, unserved, options } = session
+  const { inTurn, unserved, refusals, options } = session
   const { without } = await inTurn(() => open(session))
   unserved.reportTo(report)
+  refusals.reportTo(report)
   for (const reason of Object.values(without)) options.log?.warn('an address family cannot be carried', { reason })
   session.isRunning = true
   const stop = async (): Promise<void> => {
@@ -142,7 +149,8 @@ const withoutIPv6 = async ({ sysctls }: Kernel): Promise<Readonly<Partial<Record
   return disabled === '0' ? {} : { IPv6: 'IPv6 is disabled on this machine; set net.ipv6.conf.default.disable_ipv6=0 for it' }
 }
 
-const drainerOf = ({ options, inTurn }: Session, { state, live }: Pick<Opened, 'state' | 'live'>): Drainer => {
+const drainerOf = (session: Session, { state, live }: Pick<Opened, 'state' | 'live'>): Drainer => {
+  const { options, inTurn } = session
   const { kernel, clock = realClock, log = silentLogger } = options
   const drainer: Drainer = createDrainer({
     books: state.books,
@@ -152,7 +160,7 @@ const drainerOf = ({ options, inTurn }: Session, { state, live }: Pick<Opened, '
     intervalMs: options.drainIntervalMs ?? DRAIN_INTERVAL_MS,
     onDue: (look) =>
       void inTurn(async () => {
-        if (state.isSure && (await look())) await write({ state, live })
+        if (state.isSure && (await look())) await write(session, { state, live })
       })
         .catch((error) => log.warn('endpoints that are gone cannot be removed yet', { reason: errorMessage(error) }))
         .then(() => drainer.watch()),
@@ -162,12 +170,17 @@ const drainerOf = ({ options, inTurn }: Session, { state, live }: Pick<Opened, '
 
 const FAMILIES: readonly IPFamily[] = ['IPv4', 'IPv6']
 
-const write = async ({ state, live }: Pick<Opened, 'state' | 'live'>): Promise<void> => {
+const write = async ({ refusals }: Session, { state, live }: Pick<Opened, 'state' | 'live'>): Promise<void> => {
   const difference = state.books.difference()
   state.isSure = false
-  await live.apply(difference, state.chains(difference))
-  state.books.committed()
+  const refused = await live.apply(difference, state.chains(difference))
+  state.books.committed(new Set(refused.map(({ server, real }) => idOf({ kind: 'real', server, real }))))
   state.isSure = true
+  refusals.update(refused, state.books, forwardingsOf(state))
+}
+
+const forwardingsOf = function* (state: State) {
+  for (const { forwarding } of state.carried()) yield forwarding
 }
 
 const schedulerOf = (name: string): Scheduler => {

@@ -11,8 +11,10 @@ export interface Books {
   adopt(items: readonly Item[]): void
   /** What must change; nothing is remembered as done before `committed`. */
   difference(): Difference
-  /** The last difference is in the kernel. */
-  committed(): void
+  /** The last difference is in the kernel, but for what it refused, which is tried again when somebody wants it anew. */
+  committed(refused?: ReadonlySet<string>): void
+  /** It is wanted and there. */
+  isThere(id: string): boolean
   isWanted(id: string): boolean
   /** The redirects that are wanted, in no order. */
   redirects(): readonly Redirect[]
@@ -99,9 +101,9 @@ export const createBooks = (): Books => {
       }
       return [...touched].flatMap((entry) => stepOf(entry, { isWanted, finished }))
     },
-    committed() {
+    committed(refused) {
       for (const entry of touched) {
-        entry.committed = entry.planned
+        entry.committed = refused?.has(entry.id) === true ? undefined : entry.planned
         entry.planned = undefined
         remember(entry, draining)
         finished.delete(entry.id)
@@ -111,6 +113,7 @@ export const createBooks = (): Books => {
       }
       touched.clear()
     },
+    isThere: (id) => isWanted(id) && entries.get(id)?.committed !== undefined,
     isWanted,
     redirects: () =>
       [...redirects.values()].flatMap(({ holders, item }) => (holders > 0 && item.kind === 'redirect' ? [item.redirect] : [])),
