@@ -47,7 +47,7 @@ export const PEER = { keySize: 8, valueSize: FRONTEND.keySize + ENDPOINT.size, f
 export const FLOWS = { count: 8, next: 8 * PEER.valueSize, valueSize: 8 * PEER.valueSize + 8 } as const
 
 /** Cookie of a pod's network namespace → 1. Sockets of namespaces that are neither here nor the node's own are left alone. */
-export const POD = { keySize: 8, valueSize: 4 } as const
+const POD = { keySize: 8, valueSize: 4 } as const
 
 export const FLAG = { node: 1, nodeLocal: 2, pod: 4, podLocal: 8 } as const
 export const MEMBER = { cluster: 1, local: 2 } as const

@@ -188,6 +188,22 @@ describe('what is left to the backend beneath', () => {
     await machine.sync([web([], { name: 'api', index: 11 })])
     expect(connect(machine, NODE_COOKIE, at('10.96.0.11'))).toEqual(at('10.96.0.11'))
   })
+  it('is a socket more than the table of connected ones holds', async () => {
+    const machine = loneMachine()
+    await machine.sync([web(PODS)], { full: true })
+    const first = machine.socket('TCP')
+    first.connect(VIP)
+    const peers = [...machine.bpf.maps.values()].find(({ spec }) => spec.name === 'fw_peers')
+    const { maxEntries = 0, valueSize = 0 } = peers?.spec ?? {}
+    const key = Buffer.alloc(8)
+    for (let index = 1; index < maxEntries; index++) {
+      key.writeUInt32LE(index, 4)
+      peers?.update(key.toString('latin1'), Buffer.alloc(valueSize))
+    }
+    expect(connect(machine, NODE_COOKIE)).toEqual(VIP)
+    first.close()
+    expect(connect(machine, NODE_COOKIE)).not.toEqual(VIP)
+  })
   it("is a Service address of a pod's own localhost", async () => {
     const machine = loneMachine()
     const local = web(PODS)
