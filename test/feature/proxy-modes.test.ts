@@ -25,6 +25,9 @@ import { deployment, echoPod, ingress, path, pod, service } from '../support/wor
 
 /** Every proxy mode under a whole instance, on a machine (network namespace) of its own, with a neighbour on its LAN. */
 
+/** Several whole instances one after another. */
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
+
 const libc = await loadLibc()
 /** Why a mode cannot be tried on this machine; undefined when it can. */
 const refusal = async (mode: ProxyMode): Promise<string | undefined> => {
@@ -167,7 +170,7 @@ describe.each(available)('--proxy-mode %s serves', (mode) => {
     web = await readyPods(instance, 'web', 2)
     await readyPods(instance, 'single', 1)
     await vi.waitFor(async () => expect((await get(here, await url('web'))).code).toBe(200), SOON)
-  }, 120_000)
+  })
   afterAll(closeAll)
 
   const url = async (name: string) => `http://${await addressOf(instance, name)}:8080/`
@@ -406,7 +409,7 @@ describe.each(kernelModes.filter((mode) => !sharesNames(mode)))('two instances w
     expect(await machine.ask(inSecond, machine.server)).toBe(`${machine.server} ${machine.address}`)
     expect(await second.stop()).toBe(0)
     expect(await machineState(machine.name, [first.dataDir, second.dataDir])).toEqual(before)
-  }, 120_000)
+  })
 })
 
 describe.each(kernelModes.filter(sharesNames))('two instances with --proxy-mode %s', (mode) => {
@@ -426,7 +429,7 @@ describe.each(kernelModes.filter(sharesNames))('two instances with --proxy-mode 
     await second.stop()
     await run(machine.name, process.execPath, 'bin/fairway.js', 'cleanup', '--data-dir', dataDir)
     expect((await get(machine.name, `http://${await addressOf(first, 'single')}:8080/`)).pod).toBe('single')
-  }, 120_000)
+  })
 })
 
 describe.skipIf(!isRoot)('--proxy-mode auto (needs root)', () => {
