@@ -47,7 +47,8 @@ export const createEbpfBackend = (options: EbpfBackendOptions): Backend => {
       report = tell
       const running = await inner.start(signal, tell)
       const looking = lookForPods(sockets, clock, signal)
-      return { stopped: Promise.all([running.stopped, looking]).then(() => sockets.close()) }
+      const stopped = Promise.all([running.stopped, looking]).finally(() => sockets.close())
+      return { stopped: stopped.then(() => {}) }
     },
     async sync(change) {
       // What the programs no longer know they leave to the inner backend, so it comes second.

