@@ -11,8 +11,8 @@ import type { Result } from '../result.ts'
 import { chainLayout } from './chain-layout.ts'
 import { ENDPOINTS, forwardingOf, forwardingWith, NODE, SERVICE_CIDRS } from './services.ts'
 
-const SIZES = [1_000, 10_000]
-const CHAIN_LAYOUT_SIZES = [1_000]
+const SIZES = [1_000, 10_000, 50_000]
+const CHAIN_LAYOUT_SIZES = [1_000, 5_000, 10_000]
 const SAMPLES = 300
 const WARM_UP = 50
 const ROLLING = 1_000
@@ -95,6 +95,12 @@ const timed = async (act: () => Promise<unknown>): Promise<number> => {
   return performance.now() - from
 }
 
+/** Milliseconds of this process since `from`, on all threads and in the kernel. */
+const cpuSince = (from: NodeJS.CpuUsage): number => {
+  const { user, system } = process.cpuUsage(from)
+  return (user + system) / 1_000
+}
+
 /** With one endpoint replaced in each generation. */
 const changed = (index: number, generation: number): Forwarding => {
   const first = index * ENDPOINTS
@@ -109,24 +115,29 @@ const measure = async (libc: Libc, place: Place, size: number): Promise<{ result
   const backend = backendOn(nft)
   const stall = monitorEventLoopDelay({ resolution: 1 })
   stall.enable()
+  const loadCpu = process.cpuUsage()
   const loadMs = await timed(() => backend.sync(full(set)))
+  const loadCpuMs = cpuSince(loadCpu)
   stall.disable()
   const { elements } = count
   const peak = process.memoryUsage().rss
   collectGarbage()
   const after = process.memoryUsage()
   const samples: number[] = []
+  let changeCpuMs = 0
   for (let round = 0; round < SAMPLES + WARM_UP; round++) {
     const index = (round * 7_919) % size
     const next = changed(index, round + 1)
+    const cpu = process.cpuUsage()
     const ms = await timed(() => backend.sync(change(next)))
-    if (round >= WARM_UP) samples.push(ms)
+    if (round < WARM_UP) continue
+    samples.push(ms)
+    changeCpuMs += cpuSince(cpu)
   }
   const auditUnchanged = await timed(() => backend.audit())
   await place.exec(['nft', 'add', 'table', 'ip', 'someone-else'])
   const auditFull = await timed(() => backend.audit())
   const now = set.map((forwarding, index) => (index < CHANGED_AT_ADOPTION ? changed(index, 9) : forwarding))
-  for (let index = 0; index < size; index++) if (now[index] === undefined) throw new Error('no such Service')
   await backend.sync(change(...restored(set, size)))
   const adopter = counted(netlinkIn(libc, place))
   const adoptStall = monitorEventLoopDelay({ resolution: 1 })
@@ -141,16 +152,14 @@ const measure = async (libc: Libc, place: Place, size: number): Promise<{ result
     loadMs,
     results: [
       { name: `${name}: full load`, value: loadMs, unit: 'ms' },
+      { name: `${name}: CPU of the full load`, value: loadCpuMs, unit: 'ms' },
       { name: `${name}: elements`, value: elements, unit: '' },
       { name: `${name}: longest stall of the event loop during the load`, value: stall.max / 1e6, unit: 'ms' },
       { name: `${name}: heap of the backend`, value: mib(after.heapUsed - before.heapUsed), unit: 'MiB' },
-      {
-        name: `${name}: resident at the end of the load, with the Forwardings (${Math.round(mib(before.heapUsed))} MiB heap)`,
-        value: mib(peak),
-        unit: 'MiB',
-      },
+      { name: `${name}: growth of resident memory during the load`, value: mib(peak - before.rss), unit: 'MiB' },
       { name: `${name}: one endpoint, p50`, value: percentile(samples, 0.5), unit: 'ms' },
       { name: `${name}: one endpoint, p99`, value: percentile(samples, 0.99), unit: 'ms' },
+      { name: `${name}: one endpoint, CPU`, value: changeCpuMs / samples.length, unit: 'ms' },
       { name: `${name}: audit, nobody changed any rule`, value: auditUnchanged, unit: 'ms' },
       { name: `${name}: audit that reads everything`, value: auditFull, unit: 'ms' },
       { name: `${name}: adopt tables in place, ${CHANGED_AT_ADOPTION} Services changed meanwhile`, value: adoptMs, unit: 'ms' },
@@ -182,8 +191,7 @@ const rolling = async (libc: Libc, place: Place): Promise<readonly Result[]> => 
     const next = forwardingWith(index, hosts)
     const cpu = process.cpuUsage()
     samples.push(await timed(() => backend.sync(change(next))))
-    const { user, system } = process.cpuUsage(cpu)
-    cpuMs += (user + system) / 1_000
+    cpuMs += cpuSince(cpu)
   }
   await nft.close()
   const name = `rolling update of ${ROLLING.toLocaleString('en-US')} endpoints of one Service`

@@ -20,13 +20,16 @@ export interface Features {
   readonly isLocal: boolean
 }
 
-/** NodePorts are 2,768, so the tenth of a large world that has them shares a wider range. */
-export const featuresOf = (index: number): Features => ({
-  hasAffinity: index % 10 === 3,
-  nodePort: index % 10 === 5 || index % 100 === 7 ? 10_000 + ((index / 1) % 50_000) : undefined,
-  vip: index % 100 === 7 ? `203.${index >> 16}.${(index >> 8) & 255}.${index & 255}` : undefined,
-  isLocal: index % 100 === 5,
-})
+export const featuresOf = (index: number): Features => {
+  const hasVip = index % 100 === 7
+  return {
+    hasAffinity: index % 10 === 3,
+    // A wider range than a cluster has, so that every tenth of 50,000 has one of its own.
+    nodePort: index % 10 === 5 || hasVip ? 10_000 + (index % 50_000) : undefined,
+    vip: hasVip ? `203.${index >> 16}.${(index >> 8) & 255}.${index & 255}` : undefined,
+    isLocal: index % 100 === 5,
+  }
+}
 
 export const RANGES = ['192.0.2.0/24', '198.51.100.0/24', '203.0.113.9/32'] as const
 
@@ -39,14 +42,12 @@ export const podOf = (host: number): string => {
   return `10.${(isHere ? 64 : 128) + (number >> 16)}.${(number >> 8) & 255}.${number & 255}`
 }
 
-/** Service `index` with so many endpoints; those from `replaced` on are others in each generation. */
-export const forwardingOf = (
-  index: number,
-  { count = ENDPOINTS, first = index * ENDPOINTS }: { readonly count?: number; readonly first?: number } = {},
-): Forwarding => {
-  const pods = Array.from({ length: count }, (_, each) => first + each)
-  return meaning(serviceAt(index), sliceOf(index, pods))
-}
+/** Service `index` with endpoints of its own. */
+export const forwardingOf = (index: number): Forwarding =>
+  forwardingWith(
+    index,
+    Array.from({ length: ENDPOINTS }, (_, each) => index * ENDPOINTS + each),
+  )
 
 /** Service `index` with these endpoints. */
 export const forwardingWith = (index: number, hosts: readonly number[]): Forwarding =>

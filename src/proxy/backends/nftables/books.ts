@@ -49,7 +49,7 @@ export interface Refused {
   readonly message: string
 }
 
-export interface Taken {
+interface Taken {
   readonly elements: readonly Element[]
   readonly shared: readonly Element[]
 }

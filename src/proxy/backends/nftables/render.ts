@@ -66,7 +66,7 @@ export const renderForwarding = ({ forwarding, slots }: Carried, context: Render
   return { elements, hairpins, names }
 }
 
-export const NO_SLOTS: PortSlots = { cluster: [], local: [] }
+const NO_SLOTS: PortSlots = { cluster: [], local: [] }
 
 /** A frontend at one address. */
 export interface Place {
