@@ -26,7 +26,15 @@ let choice: Choice
 const onNode: Exec = (argv, options) => machine.exec(['ip', 'netns', 'exec', lab.node, ...argv], options)
 const text = async (...argv: readonly [string, ...string[]]): Promise<string> => (await onNode(argv)).stdout
 const agent = (address: string, request: Request): Promise<unknown> => machine.ask({ op: 'agent', address, request })
-const send = async (packet: Packet): Promise<Outcome> => (await machine.ask({ op: 'send', packet })) as Outcome
+const send = async (packet: Packet): Promise<Outcome> => {
+  let outcome: Outcome = { kind: 'dropped' }
+  // Without acceleration an answer may take longer than the lab waits for a datagram; what is dropped stays dropped.
+  for (let attempt = 0; attempt < 3 && outcome.kind === 'dropped'; attempt++) {
+    outcome = (await machine.ask({ op: 'send', packet })) as Outcome
+    if (packet.protocol !== 'UDP') break
+  }
+  return outcome
+}
 const plan = (family: IPFamily): AddressPlan => {
   const { clusterIPs, ...rest } = lab.plans[family]
   return { ...rest, clusterIP: (index) => clusterIPs[index] ?? '' }
