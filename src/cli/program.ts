@@ -48,7 +48,7 @@ const addRunning = (program: Command): void => {
 const withClusterOptions = (command: Command): Command =>
   command
     .option('--data-dir <dir>', 'everything that is kept; default: the state folder of the system (root) or of the user')
-    .option('--proxy-mode <mode>', 'auto or userspace')
+    .option('--proxy-mode <mode>', 'auto, nftables, iptables, ipvs, ebpf or userspace (default: auto)')
     .option('--service-cidr <cidr>', 'the range of ClusterIPs')
     .option('--pod-cidr <cidr>', 'the range of pod addresses')
     .option('--cluster-domain <domain>', 'the DNS domain of the cluster (default: cluster.local)')
