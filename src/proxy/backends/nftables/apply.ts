@@ -12,6 +12,8 @@ export interface WriterOptions {
   readonly table: Table
   /** Chains that are there; kept up to date. */
   readonly chains: Set<string>
+  /** The table is replaced: in one transaction, however large, so that there is no moment without Services. */
+  readonly isReplaced?: boolean
   /** Called for a Service whose elements the kernel refuses, which is taken out then; without it any refusal fails the whole. */
   readonly onRefused?: (key: string, error: HostError) => void
 }
@@ -34,6 +36,7 @@ export interface TableWriter {
 const ELEMENTS_A_TRANSACTION = 5_000
 
 export const createTableWriter = (options: WriterOptions): TableWriter => {
+  const most = options.isReplaced === true ? Number.POSITIVE_INFINITY : ELEMENTS_A_TRANSACTION
   let batch = emptyBatch()
   let size = 0
   let inWork: Promise<void> = Promise.resolve()
@@ -62,7 +65,7 @@ export const createTableWriter = (options: WriterOptions): TableWriter => {
       if (group.remove.length === 0 && group.add.length === 0) return
       batch.groups.push(group)
       size += group.remove.length + group.add.length
-      if (size >= ELEMENTS_A_TRANSACTION) await flush()
+      if (size >= most) await flush()
     },
     async finish(takeRest, commands) {
       await inWork

@@ -119,6 +119,16 @@ describe('an audit', () => {
     expect(await backend.audit()).toEqual([])
   })
 
+  it('replaces a table of other sets in one transaction, however large', async () => {
+    const many = Array.from({ length: 1_000 }, (_, index) => named(`s${index}`, at(`10.96.${1 + (index >> 8)}.${index & 255}`)))
+    await backend.sync(change([web, ...many]))
+    nft.meddle('delete table ip fairway', 'add table ip fairway', 'add set ip fairway pods { type mark ; }')
+    const before = nft.committed.length
+    await backend.audit()
+    expect(nft.committed.length - before).toBe(1)
+    expect(reach('10.96.4.1')).toBe('reached')
+  })
+
   it('replaces a table that cannot be mended piece by piece', async () => {
     nft.meddle('delete chain ip fairway output', 'add chain ip fairway output', 'add rule ip fairway postrouting jump output')
     expect(await backend.audit()).toContainEqual({ kind: 'changed', what: 'hook of chain output in table ip fairway' })

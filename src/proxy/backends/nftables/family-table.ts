@@ -142,7 +142,7 @@ const reconcile = async (state: State, wanted: ReadonlyMap<string, Forwarding>, 
     // What cannot be mended piece by piece, such as a chain of ours that somebody made anew without its hook and leads to, goes with the whole table.
     if (!(error instanceof HostError) || error.code !== 'EBUSY' || contents === undefined) throw error
     const structure = structureOf(family, table, { ...contents, sets: [] })
-    await makeWanted(state, wanted, { structure, contents: undefined, drift: undefined })
+    await makeWanted(state, wanted, { structure, contents, drift: undefined })
   }
   state.others = others
   state.isSure = true
@@ -171,7 +171,7 @@ const makeWanted = async (state: State, wanted: ReadonlyMap<string, Forwarding>,
   books.restart(wanted)
   const onRefused = (key: string, error: HostError): void =>
     books.refuse(key, { code: error.code, message: refusalText(error) }, present)
-  const writer = createTableWriter({ ...state, onRefused })
+  const writer = createTableWriter({ ...state, onRefused, isReplaced: structure.isNew && contents !== undefined })
   const work: Work = { writer, present, breathe: createBreather(), before: slotsPresent(state, present), found }
   writer.first(structure.before)
   await writeFixed(state, work)
