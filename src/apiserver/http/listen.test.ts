@@ -116,7 +116,7 @@ describe('an answer given while input still comes arrives, always', () => {
   })
 
   test('a body that trickles is 400, and its connection ends though it goes on', async () => {
-    const server = await serve({ timeouts: { headersMs: 150, requestMs: 400 } })
+    const server = await serve({ timeouts: { headersMs: 150, requestMs: 2_000 } })
     const answer = await answerTo(server, (socket) => trickle(socket, `${POST}content-length: 999\r\n\r\n`))
     expect(answer).toMatch(/^HTTP\/1\.1 400 [\s\S]*did not arrive in time[\s\S]*HTTP\/1\.1 408 /)
   })
