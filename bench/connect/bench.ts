@@ -13,6 +13,8 @@ import { openWorld } from './world.ts'
 const ROUNDS = 100
 const CONNECTIONS = 300
 const WARM_UP = 200
+/** Connections before each measurement, for the caches. */
+const SETTLE = 50
 const CHANGES = 200
 
 /** New connections through a ClusterIP among 10,000 Services, in each mode and without any, in turn, in one run. */
@@ -85,12 +87,12 @@ const ask = async (child: ChildProcess, request: Request): Promise<Answer> => {
   return message as Answer
 }
 
-/** Each path once a round, in an order that turns. */
+/** Each path once a round, in an order of chance: who comes after another path of the same process finds its caches warm. */
 const measure = async (clients: readonly Client[]): Promise<ReadonlyMap<string, readonly Round[]>> => {
   const rounds = new Map<string, Round[]>(clients.map(({ path }) => [path.name, []]))
   for (let round = 0; round < ROUNDS; round++) {
-    const first = round % clients.length
-    for (const { path, child } of [...clients.slice(first), ...clients.slice(0, first)]) {
+    for (const { path, child } of shuffled(clients)) {
+      await ask(child, { targets: path.targets, count: SETTLE })
       const { latencies, seconds, failures } = await ask(child, { targets: path.targets, count: CONNECTIONS })
       if (failures > 0) throw new Error(`connect: ${path.name}: ${failures} of ${CONNECTIONS} connections failed`)
       const [p50, p99] = [percentile(latencies, 0.5), percentile(latencies, 0.99)]
@@ -99,6 +101,12 @@ const measure = async (clients: readonly Client[]): Promise<ReadonlyMap<string, 
   }
   return rounds
 }
+
+const shuffled = <T>(values: readonly T[]): readonly T[] =>
+  values
+    .map((value) => ({ value, at: Math.random() }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ value }) => value)
 
 const summary = (rounds: ReadonlyMap<string, readonly Round[]>): readonly Result[] => {
   const names = [...rounds.keys()]
