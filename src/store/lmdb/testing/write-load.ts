@@ -3,7 +3,7 @@
  * transaction, written synchronously, so that what is read was said before the process was killed.
  */
 import { writeSync } from 'node:fs'
-import { realClock, silentLogger } from '../../../base/index.ts'
+import { errorCode, realClock, silentLogger } from '../../../base/index.ts'
 import type { Store } from '../../store.ts'
 import { openLmdbStore } from '../index.ts'
 
@@ -12,6 +12,19 @@ const KEYS = 50
 
 const [path, round] = process.argv.slice(2)
 if (path === undefined || round === undefined) throw new Error('usage: write-load FOLDER ROUND')
+
+/** Standard output is a pipe that does not block: a reader that is behind lets it fill up. */
+const say = (what: object): void => {
+  let left = Buffer.from(`${JSON.stringify(what)}\n`)
+  while (left.length > 0) {
+    try {
+      left = left.subarray(writeSync(1, left))
+    } catch (error) {
+      if (errorCode(error) !== 'EAGAIN') throw error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
+    }
+  }
+}
 
 const writeForever = async (store: Store, writer: number): Promise<never> => {
   for (let step = 0; ; step++) {
@@ -27,10 +40,10 @@ const writeForever = async (store: Store, writer: number): Promise<never> => {
       ],
     })
     if (!result.committed) throw new Error('a write without conditions was refused')
-    writeSync(1, `${JSON.stringify({ revision: result.revision, value, keys, removed })}\n`)
+    say({ revision: result.revision, value, keys, removed })
   }
 }
 
 const store = await openLmdbStore({ path, clock: realClock, log: silentLogger, maxRevisions: 500 })
-writeSync(1, `${JSON.stringify({ opened: store.revision })}\n`)
+say({ opened: store.revision })
 await Promise.all(Array.from({ length: WRITERS }, (_, writer) => writeForever(store, writer)))
