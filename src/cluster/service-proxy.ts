@@ -13,12 +13,13 @@ export const startProxy = async (deps: DataPlaneDeps, informers: ClusterInformer
         ofServices(serviceMode.backend.exceptions(), options.firstBindablePort),
       ),
     })
+  const soon = onceATurn(update)
   const backend: Backend = {
     ...serviceMode.backend,
     start: (signal, report) =>
       serviceMode.backend.start(signal, (status) => {
         report(status)
-        update()
+        soon()
       }),
   }
   const proxy = createProxy({
@@ -37,7 +38,21 @@ export const startProxy = async (deps: DataPlaneDeps, informers: ClusterInformer
   })
   serviceMode.onForeignChange = () => proxy.auditSoon()
   await lifecycle.start(proxy)
+  update()
   return proxy
+}
+
+/** A Service of 10,000 ports tells 10,000 statuses, and each look goes over all of them: many in one turn of the loop are one look. */
+const onceATurn = (act: () => void): (() => void) => {
+  let isDue = false
+  return () => {
+    if (isDue) return
+    isDue = true
+    setImmediate(() => {
+      isDue = false
+      act()
+    })
+  }
 }
 
 const SERVICE = 'service '
