@@ -25,6 +25,8 @@ const PACKAGES: Readonly<Record<string, string>> = {
   ps: 'procps',
 }
 const PROJECTS = ['unit', 'feature', 'kubectl', 'netns', 'vm']
+/** CI ends after 30 minutes; a machine without acceleration takes 6 for the virtual machine, and twice that when it is busy. */
+const LATEST_START_MS: Readonly<Record<string, number>> = { vm: 16 * 60_000 }
 
 interface Tally {
   readonly passed: number
@@ -62,6 +64,13 @@ const installMissing = (): void => {
 }
 
 const runProject = (project: string, output: string): Tally => {
+  const latest = process.env['CI'] === undefined ? undefined : LATEST_START_MS[project]
+  if (latest !== undefined && performance.now() > latest) {
+    console.log(
+      `\n== ${project}: skipped, the suites before took ${Math.round(performance.now() / 60_000)} minutes of CI's 30; run: npx vitest run --project ${project}`,
+    )
+    return { passed: 0, failed: 0, skipped: 1 }
+  }
   console.log(`\n== ${project}`)
   const vitest = 'node_modules/vitest/vitest.mjs'
   const status = run(process.execPath, [
