@@ -59,10 +59,12 @@ const freeSockets = async ({ libc, exec, log }: ModeDeps): Promise<Pick<EbpfBack
     log.warn('connected UDP sockets stay with endpoints that are gone', { reason: opened.missing })
     return {}
   }
-  const free = createSocketFreer({ sockDiag: opened.sockDiag, namespaces: networkNamespaces })
+  const { sockDiag } = opened
   return {
+    // Whoever asked for the pod itself keeps its socket: only those that a Service led there are ended.
     freeSockets: async (endpoint) => {
-      await free(endpoint)
+      const isOurs = ({ cookie }: { readonly cookie: bigint }): boolean => endpoint.isServed(cookie)
+      await createSocketFreer({ sockDiag, namespaces: networkNamespaces, isOurs })(endpoint)
     },
   }
 }
