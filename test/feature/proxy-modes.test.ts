@@ -1,134 +1,32 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { rm } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { errorMessage, realClock, silentLogger } from '../../src/base/index.ts'
-import { sharesNames } from '../../src/cluster/shared-names.ts'
-import { realExec } from '../../src/host/index.ts'
-import { loadLibc } from '../../src/host/native/index.ts'
-import { instanceTag } from '../../src/kernel/link/index.ts'
-import { type Machine, openMachine } from '../../src/node/network/testing/machine.ts'
-import { openBackend, PROXY_MODES, type ProxyMode } from '../../src/proxy/index.ts'
-import {
-  command,
-  type Instance,
-  inNamespace,
-  instanceArgs,
-  isRoot,
-  newDataDir,
-  type Output,
-  startInstance,
-} from '../support/instance.ts'
+import type { Machine } from '../../src/node/network/testing/machine.ts'
+import { type Instance, inNamespace } from '../support/instance.ts'
 import { machineState } from '../support/machine-state.ts'
+import {
+  addressOf,
+  apply,
+  askUdp,
+  available,
+  closeAll,
+  folder,
+  get,
+  MODES,
+  namespaceOf,
+  newMachine,
+  opened,
+  readyPods,
+  run,
+  SOON,
+  serviceOf,
+  start,
+} from '../support/proxy-modes.ts'
 import { deployment, echoPod, ingress, path, pod, service } from '../support/world.ts'
-
-/** Every proxy mode under a whole instance, on a machine (network namespace) of its own, with a neighbour on its LAN. */
 
 /** Several whole instances one after another. */
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
-
-const libc = await loadLibc()
-/** Why a mode cannot be tried on this machine; undefined when it can. */
-const refusal = async (mode: ProxyMode): Promise<string | undefined> => {
-  if (!isRoot) return 'root is needed'
-  const localAddresses = { ensure: async () => {}, release: async () => {} }
-  const deps = { exec: realExec, serviceCIDRs: ['10.0.0.0/24'], localAddresses, clock: realClock, log: silentLogger }
-  try {
-    const opened = await openBackend(mode, 'missing' in libc ? deps : { ...deps, libc })
-    return opened.mode === mode ? undefined : opened.reason
-  } catch (error) {
-    return errorMessage(error)
-  }
-}
-const MODES = await Promise.all(
-  PROXY_MODES.filter((mode) => mode !== 'auto').map(async (mode) => ({ mode, reason: await refusal(mode) })),
-)
-const available = MODES.filter(({ reason }) => reason === undefined).map(({ mode }) => mode)
-/** Those of which several instances can run side by side. */
-const kernelModes = available.filter((mode) => mode !== 'userspace')
-
-const SOON = { timeout: 20_000, interval: 50 }
-const SLOT = 30
-const run = (namespace: string, ...argv: readonly string[]): Promise<Output> => {
-  const [file = '', ...args] = inNamespace(namespace, argv)
-  return command(file, args)
-}
-/** What the echo sample says; the code is 0 without an answer. */
-const get = async (namespace: string, url: string, ...args: readonly string[]) => {
-  const { stdout } = await run(namespace, 'curl', '-sS', '-m', '5', '-w', '\n%{http_code}', ...args, url)
-  const cut = stdout.lastIndexOf('\n')
-  const code = Number(stdout.slice(cut + 1))
-  const body: { readonly pod?: string; readonly client?: string } = code === 200 ? JSON.parse(stdout.slice(0, cut)) : {}
-  return { code, pod: body.pod ?? '', client: (body.client ?? '').replace(/:\d+$/, '') }
-}
-const ASK_UDP = `const s = require('dgram').createSocket('udp4'); s.on('message', (m) => { console.log(String(m)); process.exit() })
-  s.send('hello', Number(process.argv[2]), process.argv[1]); setTimeout(() => process.exit(), 1500)`
-const askUdp = async (namespace: string, address: string, port: number | string): Promise<string> =>
-  (await run(namespace, process.execPath, '-e', ASK_UDP, address, String(port))).stdout.trim()
-
-const apply = async (instance: Instance, namespace: string, objects: readonly object[]): Promise<void> => {
-  const manifest = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects })
-  const argv = [process.execPath, 'bin/fairway.js', 'apply', '-f', '-', '--data-dir', instance.dataDir] as const
-  const [file, ...args] = inNamespace(namespace, argv)
-  await realExec([file ?? '', ...args], { stdin: manifest })
-}
-const read = async <T>(instance: Instance, ...args: readonly string[]): Promise<T> =>
-  JSON.parse((await instance.fairway('get', ...args, '-o', 'json')).stdout) as T
-interface Pod {
-  readonly metadata: { readonly name: string; readonly labels?: Readonly<Record<string, string>> }
-  readonly status?: {
-    readonly podIP?: string
-    readonly conditions?: readonly { readonly type: string; readonly status: string }[]
-  }
-}
-/** Addresses of the pods of an app, once all are ready. */
-const readyPods = async (instance: Instance, app: string, count: number): Promise<readonly string[]> => {
-  const look = async (): Promise<readonly string[]> => {
-    const { items } = await read<{ items: readonly Pod[] }>(instance, 'pods', '-l', `app=${app}`)
-    const ready = items.filter(({ status }) =>
-      status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True'),
-    )
-    expect(ready).toHaveLength(count)
-    return ready.map(({ status }) => status?.podIP ?? '')
-  }
-  // Also called by hooks, where expect.poll may not be.
-  return vi.waitFor(look, { timeout: 60_000, interval: 50 })
-}
-interface ServiceObject {
-  readonly spec: { readonly clusterIP: string; readonly ports: readonly { readonly name?: string; readonly nodePort?: number }[] }
-}
-const known = new Map<string, ServiceObject>()
-const serviceOf = async (instance: Instance, name: string, ...args: readonly string[]): Promise<ServiceObject> => {
-  const key = `${instance.dataDir} ${name}`
-  const object = known.get(key) ?? (await read<ServiceObject>(instance, 'service', name, ...args))
-  known.set(key, object)
-  return object
-}
-const addressOf = async (instance: Instance, name: string): Promise<string> => (await serviceOf(instance, name)).spec.clusterIP
-/** The network namespace of a pod: its name ends in the address' place in the /24 range. */
-const namespaceOf = (instance: Instance, address: string): string =>
-  `${instanceTag(instance.dataDir)}-${Number(address.split('.')[3]).toString(36)}`
-
-const opened: (() => Promise<unknown>)[] = []
-const closeAll = async (): Promise<void> => {
-  for (const close of opened.splice(0).reverse()) await close()
-}
-const newMachine = async (options?: Parameters<typeof openMachine>[1]): Promise<Machine> => {
-  const machine = await openMachine(`pm${process.pid}`, options)
-  opened.push(machine.close)
-  return machine
-}
-const folder = async (): Promise<string> => {
-  const dataDir = await newDataDir(false)
-  opened.push(() => rm(dataDir, { recursive: true, force: true }))
-  return dataDir
-}
-const start = async (mode: string, options: { dataDir: string; namespace: string; slot?: number }): Promise<Instance> => {
-  const instance = await startInstance({ slot: SLOT, ...options, args: ['--proxy-mode', mode] })
-  opened.push(instance.stop)
-  return instance
-}
 
 for (const { mode, reason } of MODES) {
   if (reason !== undefined) describe.skip(`--proxy-mode ${mode} (skipped: ${reason})`, () => it('serves', () => {}))
@@ -378,78 +276,5 @@ describe.each(available)('--proxy-mode %s comes and goes', (mode) => {
     await expect.poll(async () => (await get(machine.name, url)).pod, SOON).toBe('single')
     expect(await second.stop()).toBe(0)
     expect(await machineState(machine.name, [where.dataDir])).toEqual(before)
-  })
-})
-
-describe.each(kernelModes.filter((mode) => !sharesNames(mode)))('two instances with --proxy-mode %s', (mode) => {
-  afterEach(closeAll)
-
-  it('serve side by side, and the end of one is not felt by the other', async () => {
-    const machine = await newMachine()
-    const before = await machineState(machine.name)
-    const both = await Promise.all(
-      [SLOT, SLOT + 1].map(async (slot) => start(mode, { dataDir: await folder(), namespace: machine.name, slot })),
-    )
-    const urls: string[] = []
-    for (const instance of both) {
-      await apply(instance, machine.name, [pod('single'), service('single')])
-      await readyPods(instance, 'single', 1)
-      const url = `http://${await addressOf(instance, 'single')}:8080/`
-      urls.push(url)
-      await expect.poll(async () => (await get(machine.name, url)).pod, SOON).toBe('single')
-    }
-    const [first, second] = both
-    if (first === undefined || second === undefined) throw new Error('two instances')
-    const [address = ''] = await readyPods(second, 'single', 1)
-    const inSecond = namespaceOf(second, address)
-    // Pods of one reach Services of the other, as clients from outside.
-    expect((await get(inSecond, urls[0] ?? '')).pod).toBe('single')
-    expect(await first.stop()).toBe(0)
-    for (const from of [machine.name, inSecond]) expect((await get(from, urls[1] ?? '')).pod).toBe('single')
-    expect(await machine.ask(inSecond, machine.server)).toBe(`${machine.server} ${machine.address}`)
-    expect(await second.stop()).toBe(0)
-    expect(await machineState(machine.name, [first.dataDir, second.dataDir])).toEqual(before)
-  })
-})
-
-describe.each(kernelModes.filter(sharesNames))('two instances with --proxy-mode %s', (mode) => {
-  afterEach(closeAll)
-
-  it('are refused: the second does not start, and leaves the first alone, as other modes do', async () => {
-    const machine = await newMachine()
-    const first = await start(mode, { dataDir: await folder(), namespace: machine.name })
-    await apply(first, machine.name, [pod('single'), service('single')])
-    await readyPods(first, 'single', 1)
-    const dataDir = await folder()
-    const args = [...instanceArgs(dataDir, { slot: SLOT + 1 }), '--proxy-mode', mode]
-    const refused = await run(machine.name, process.execPath, 'bin/fairway.js', 'up', ...args)
-    expect(refused.code).toBe(1)
-    expect(refused.stderr).toMatch(new RegExp(`fairway: another fairway .* --proxy-mode=${mode} .* choose nftables`))
-    const second = await start('userspace', { dataDir, namespace: machine.name, slot: SLOT + 1 })
-    await second.stop()
-    await run(machine.name, process.execPath, 'bin/fairway.js', 'cleanup', '--data-dir', dataDir)
-    expect((await get(machine.name, `http://${await addressOf(first, 'single')}:8080/`)).pod).toBe('single')
-  })
-})
-
-describe.skipIf(!isRoot)('--proxy-mode auto (needs root)', () => {
-  beforeEach(async () => void (await newMachine()))
-  afterEach(closeAll)
-  const here = `pm${process.pid}`
-
-  it('takes nftables where it works, and says so in the table of the start too', async () => {
-    const instance = await start('auto', { dataDir: await folder(), namespace: here })
-    expect(instance.status.proxyMode).toBe(available.includes('nftables') ? 'nftables' : 'userspace')
-    expect((await instance.fairway('status')).stdout).toContain(`proxy mode ${instance.status.proxyModeReason}`)
-  })
-
-  it('says in the status and as an Event which firewall may keep pods from one another', async () => {
-    await run(here, 'iptables', '-P', 'FORWARD', 'DROP')
-    const instance = await start('auto', { dataDir: await folder(), namespace: here })
-    expect(instance.status.notes.join('\n')).toMatch(
-      /chain FORWARD of table ip filter drops.*iptables -I FORWARD -i fw\w+-br -j ACCEPT/,
-    )
-    const events = async () => (await instance.fairway('get', 'events', '-A', '-o', 'yaml')).stdout
-    await expect.poll(events, SOON).toContain('PodNetworkLimited')
   })
 })

@@ -102,7 +102,7 @@ const checkHistory = async (store: Store): Promise<void> => {
 }
 
 it(`loses nothing that was acknowledged, over ${KILLS} kills at random moments under write load`, {
-  timeout: 180_000,
+  timeout: 60_000,
 }, async () => {
   let lastRevision = 0
   for (let round = 0; round < KILLS; round++) {

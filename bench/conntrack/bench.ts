@@ -1,13 +1,10 @@
-/**
- * What a listing and a removal cost with 100,000 entries in the table, by netlink and by the tool: `node --import tsx test/netns/conntrack-cost.ts`, as root.
- * In a network namespace of its own. Prints a table in Markdown; src/kernel/conntrack/README.md has the last one.
- */
-import { performance } from 'node:perf_hooks'
 import { realExec } from '../../src/host/index.ts'
 import { type Libc, loadLibc, NETLINK_NETFILTER, openNetlink } from '../../src/host/native/index.ts'
 import { type Conntrack, createConntrackTool, createNetlinkConntrack, type FlowEnd } from '../../src/kernel/conntrack/index.ts'
 import { writeCreation } from '../../src/kernel/conntrack/testing/index.ts'
 import { acknowledgementOf, NetlinkWriter, parseMessages } from '../../src/kernel/netlink/index.ts'
+import { median } from '../median.ts'
+import type { Result } from '../result.ts'
 
 const ENTRIES = 100_000
 const SERVICES = 1_000
@@ -15,6 +12,18 @@ const ROUNDS = 7
 const AT_ONCE = 500
 const namespace = `ctcost${process.pid}`
 const path = `/run/netns/${namespace}`
+
+/** Listing and removing flows in a table of 100,000 entries, by netlink and by the tool, in turns, in a network namespace of its own. */
+export const run = async (): Promise<readonly Result[]> => {
+  const libc = await loadLibc()
+  if ('missing' in libc) throw new Error(libc.missing)
+  await realExec(['ip', 'netns', 'add', namespace])
+  try {
+    return await measure(libc)
+  } finally {
+    await realExec(['ip', 'netns', 'del', namespace])
+  }
+}
 
 const serviceAt = (index: number): FlowEnd => ({ address: `10.96.${index >> 8}.${index & 255}`, port: 53 })
 const flow = (index: number) => {
@@ -51,12 +60,7 @@ const time = async <T>(act: () => Promise<T>): Promise<{ ms: number; result: T }
   return { ms: performance.now() - start, result }
 }
 
-const median = (values: readonly number[]): string => {
-  const sorted = [...values].sort((a, b) => a - b)
-  return `${(sorted[Math.floor(sorted.length / 2)] ?? 0).toFixed(1)} ms`
-}
-
-const main = async (libc: Libc): Promise<void> => {
+const measure = async (libc: Libc): Promise<readonly Result[]> => {
   await fill(libc, 0, ENTRIES)
   const ways: readonly (readonly [string, Conntrack])[] = [
     ['netlink', createNetlinkConntrack({ libc, namespace: path })],
@@ -71,30 +75,29 @@ const main = async (libc: Libc): Promise<void> => {
     for (const [name, conntrack] of ways) {
       const listed = await time(() => conntrack.list({ ...base, destinations: [serviceAt(7)] }))
       if (listed.result.length !== ENTRIES / SERVICES) throw new Error(`${name}: ${listed.result.length} entries`)
-      note(`list one Service's flows | ${name}`, listed.ms)
+      note(`${name}: list one Service's flows`, listed.ms)
       note(
-        `list a ClusterIP's and a NodePort's flows | ${name}`,
+        `${name}: list a ClusterIP's and a NodePort's flows`,
         (await time(() => conntrack.list({ ...base, destinations: twoServices }))).ms,
       )
       note(
-        `list all flows of all Services | ${name}`,
+        `${name}: list all flows of all Services`,
         (await time(() => conntrack.list({ ...base, destinations: everyService }))).ms,
       )
-      note(`list SCTP, of which there is none | ${name}`, (await time(() => conntrack.list({ ...base, protocol: 'SCTP' }))).ms)
+      note(`${name}: list SCTP, of which there is none`, (await time(() => conntrack.list({ ...base, protocol: 'SCTP' }))).ms)
       const removed = await time(() => conntrack.remove(listed.result.slice(0, 10)))
       if (removed.result !== 10) throw new Error(`${name}: ${removed.result} removed`)
-      note(`remove 10 | ${name}`, removed.ms)
+      note(`${name}: remove 10`, removed.ms)
       await fill(libc, 0, ENTRIES)
     }
   }
-  for (const [what, all] of times) console.log(`| ${what} | ${median(all)} |`)
-}
-
-const libc = await loadLibc()
-if ('missing' in libc) throw new Error(libc.missing)
-await realExec(['ip', 'netns', 'add', namespace])
-try {
-  await main(libc)
-} finally {
-  await realExec(['ip', 'netns', 'del', namespace])
+  const results = [...times].map(([name, all]) => ({ name, value: median(all), unit: 'ms' }))
+  const ratios = results
+    .filter(({ name }) => name.startsWith('netlink: '))
+    .flatMap(({ name, value }) => {
+      const what = name.slice('netlink: '.length)
+      const tool = results.find((each) => each.name === `tool: ${what}`)
+      return tool === undefined ? [] : [{ name: `ratio of the tool to netlink: ${what}`, value: tool.value / value, unit: '×' }]
+    })
+  return [...results, ...ratios]
 }
