@@ -21,7 +21,7 @@ export interface Explanation {
 export interface ExplainedRoute {
   /** `''` is any host. */
   readonly host: string
-  readonly match: 'exact' | 'prefix' | 'default'
+  readonly match: 'exact' | 'prefix' | 'regex' | 'default'
   readonly path: string
   readonly ingress: string
   /** Where in its spec. */

@@ -2,7 +2,9 @@ export { defaultSettings, type EngineSettings } from './settings.ts'
 export type { EngineStats } from './stats.ts'
 export {
   type Backend,
+  type BackendTls,
   type Certificate,
+  type ClientAuth,
   canonicalHost,
   canonicalPath,
   diffTables,
@@ -14,6 +16,7 @@ export {
   type Match,
   Matcher,
   type PathRoute,
+  type RoutePolicy,
   type RouteTable,
   type TableDelta,
   type Target,

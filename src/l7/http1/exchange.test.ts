@@ -374,7 +374,7 @@ describe('pods that fail', () => {
   it('the least busy endpoint is chosen when the backend asks for it', async () => {
     const busy = keep(await rawPod(() => {}))
     const idle = keep(await answeringPod(OK))
-    const backend = { ...pods(busy.port, idle.port), balance: 'least-connections' as const }
+    const backend = { ...pods(busy.port, idle.port), balance: 'least-requests' as const }
     const { port } = await engineFor([], {}, { delta: { backends: new Map([['pods', backend]]), fallback: to('pods') } })
     const waiting = await Promise.all([1, 2].map(() => connect(port)))
     for (const client of waiting) client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n')

@@ -1,21 +1,25 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Backend, Certificate, HostPattern, HostRoutes, RouteTable, TableDelta } from './route-table.ts'
+import type { Backend, Certificate, ClientAuth, HostPattern, HostRoutes, RouteTable, TableDelta, Target } from './route-table.ts'
 
 /** The change that makes `next` out of `previous`; undefined when they are equal. */
 export const diffTables = (previous: RouteTable, next: RouteTable): TableDelta | undefined => {
-  const hosts = diffMaps(previous.hosts, next.hosts)
-  const backends = diffMaps(previous.backends, next.backends)
-  const tlsHosts = diffMaps(previous.tlsHosts, next.tlsHosts)
-  const certificates = diffMaps(previous.certificates, next.certificates)
+  const delta = {
+    hosts: diffMaps(previous.hosts, next.hosts),
+    backends: diffMaps(previous.backends, next.backends),
+    tlsHosts: diffMaps(previous.tlsHosts, next.tlsHosts),
+    certificates: diffMaps(previous.certificates, next.certificates),
+    clientAuth: diffMaps(previous.clientAuth, next.clientAuth),
+    passthrough: diffMaps(previous.passthrough, next.passthrough),
+    challenges: diffMaps(previous.challenges, next.challenges),
+  }
   const sameFallback = isDeepStrictEqual(previous.fallback, next.fallback)
-  if (hosts === undefined && backends === undefined && tlsHosts === undefined && certificates === undefined && sameFallback)
-    return undefined
-  return { hosts, backends, tlsHosts, certificates, ...(sameFallback ? {} : { fallback: next.fallback ?? null }) }
+  if (sameFallback && Object.values(delta).every((map) => map === undefined)) return undefined
+  return { ...delta, ...(sameFallback ? {} : { fallback: next.fallback ?? null }) }
 }
 
 const diffMaps = <T>(
-  previous: ReadonlyMap<string, T>,
-  next: ReadonlyMap<string, T>,
+  previous: ReadonlyMap<string, T> = new Map(),
+  next: ReadonlyMap<string, T> = new Map(),
 ): ReadonlyMap<string, T | null> | undefined => {
   const delta = new Map<string, T | null>()
   for (const [key, value] of next) {
@@ -32,6 +36,9 @@ export class LiveTable implements RouteTable {
   readonly backends = new Map<string, Backend>()
   readonly tlsHosts = new Map<HostPattern, string>()
   readonly certificates = new Map<string, Certificate>()
+  readonly clientAuth = new Map<HostPattern, ClientAuth>()
+  readonly passthrough = new Map<HostPattern, Target>()
+  readonly challenges = new Map<string, string>()
   fallback: RouteTable['fallback']
 
   apply(delta: TableDelta): void {
@@ -39,6 +46,9 @@ export class LiveTable implements RouteTable {
     patch(this.backends, delta.backends)
     patch(this.tlsHosts, delta.tlsHosts)
     patch(this.certificates, delta.certificates)
+    patch(this.clientAuth, delta.clientAuth)
+    patch(this.passthrough, delta.passthrough)
+    patch(this.challenges, delta.challenges)
     if (delta.fallback !== undefined) this.fallback = delta.fallback ?? undefined
   }
 
@@ -49,6 +59,9 @@ export class LiveTable implements RouteTable {
       backends: this.backends,
       tlsHosts: this.tlsHosts,
       certificates: this.certificates,
+      clientAuth: this.clientAuth,
+      passthrough: this.passthrough,
+      challenges: this.challenges,
       fallback: this.fallback ?? null,
     }
   }

@@ -1,3 +1,5 @@
+import type { RoutePolicy } from './policy.ts'
+
 /**
  * What the engine serves. Serialisable by structured clone, so that it travels to worker processes;
  * maps, not records, because hosts and names come from users (`__proto__` is a legal key).
@@ -9,6 +11,12 @@ export interface RouteTable {
   /** Which certificate is served for a host; the pattern `''` names the default one. */
   readonly tlsHosts: ReadonlyMap<HostPattern, string>
   readonly certificates: ReadonlyMap<string, Certificate>
+  /** Hosts whose clients are asked for a certificate. */
+  readonly clientAuth?: ReadonlyMap<HostPattern, ClientAuth>
+  /** Hosts whose TLS connections go to a backend as they are, by server name. */
+  readonly passthrough?: ReadonlyMap<HostPattern, Target>
+  /** Answers to `/.well-known/acme-challenge/TOKEN` over plain HTTP, before any host (RFC 8555 section 8.3): token → key authorization. */
+  readonly challenges?: ReadonlyMap<string, string>
   /** Takes what no host and no path takes. */
   readonly fallback?: Target
 }
@@ -23,8 +31,11 @@ export interface HostRoutes {
 }
 
 export interface PathRoute {
-  /** `exact`: the same path; `prefix`: the same path elements first. */
-  readonly match: 'exact' | 'prefix'
+  /**
+   * `exact`: the same path; `prefix`: the same path elements first; `regex`: `path` is an RE2 expression that matches from the start of the
+   * path on, without case (as ingress-nginx has it). The longest rule wins; of equal length exact, regex, prefix.
+   */
+  readonly match: 'exact' | 'prefix' | 'regex'
   readonly path: string
   readonly target: Target
 }
@@ -33,11 +44,22 @@ export interface Target {
   readonly backend: string
   /** For logs, metrics and `explain`, such as the Ingress that asked for this route; the engine does not interpret them. */
   readonly labels: Readonly<Record<string, string>>
+  readonly policy?: RoutePolicy
 }
 
 export interface Backend {
   readonly endpoints: readonly Endpoint[]
-  readonly balance?: 'round-robin' | 'least-connections'
+  /**
+   * `round-robin` when left out. `least-requests`: of two random endpoints the one with fewer requests in progress; `ewma`: of two, the one with
+   * the lower recent latency times its requests in progress.
+   */
+  readonly balance?: 'round-robin' | 'least-requests' | 'ewma'
+  /** What the pods speak; `http` when left out. `h2c` and `h2` carry gRPC with trailers. */
+  readonly protocol?: 'http' | 'https' | 'h2c' | 'h2'
+  readonly tls?: BackendTls
+  readonly health?: HealthCheck
+  /** A new endpoint's share grows over this time. */
+  readonly slowStartMs?: number
   /** Why there is no endpoint; the client is told this in the 503 answer. */
   readonly unavailable?: string
 }
@@ -45,6 +67,50 @@ export interface Backend {
 export interface Endpoint {
   readonly address: string
   readonly port: number
+  /** 1 when left out; 0 gets requests only when no other endpoint may. */
+  readonly weight?: number
+}
+
+/** TLS to pods (`https`, `h2`). */
+export interface BackendTls {
+  /** Sent as SNI and, when `verify`, expected in the certificate. */
+  readonly serverName?: string
+  /** PEM; without it a pod's certificate is not checked. */
+  readonly ca?: string
+  readonly verify: boolean
+  readonly verifyDepth?: number
+  readonly clientCertificate?: Certificate
+  readonly minVersion?: 'TLSv1.2' | 'TLSv1.3'
+  readonly maxVersion?: 'TLSv1.2' | 'TLSv1.3'
+  readonly ciphers?: string
+}
+
+/** An active check of each endpoint, by GET. */
+export interface HealthCheck {
+  readonly path: string
+  readonly host?: string
+  readonly intervalMs: number
+  readonly timeoutMs: number
+  /** Checks in a row that change an endpoint's state. */
+  readonly healthyAfter: number
+  readonly unhealthyAfter: number
+  /** Statuses that are well, from and to. */
+  readonly statuses: readonly [from: number, to: number]
+}
+
+/** What is asked of clients of a host (mTLS). */
+export interface ClientAuth {
+  /** PEM of the authorities. */
+  readonly ca: string
+  /** `required`: no certificate, or one that does not verify, is answered 400; `optional`: none is well; `optional-no-ca`: any is well. */
+  readonly verify: 'required' | 'optional' | 'optional-no-ca'
+  readonly depth: number
+  /** Send the client's certificate to the pod as `ssl-client-cert`, with `ssl-client-verify` and the names. */
+  readonly passToUpstream: boolean
+  /** RE2 expression that the subject's common name must match. */
+  readonly commonName?: string
+  /** Where a client that is refused is sent instead. */
+  readonly errorPage?: string
 }
 
 /** PEM texts; `chain` is the leaf first. Holds a private key: never log, never write to a file. */
@@ -59,6 +125,9 @@ export interface TableDelta {
   readonly backends?: ReadonlyMap<string, Backend | null>
   readonly tlsHosts?: ReadonlyMap<HostPattern, string | null>
   readonly certificates?: ReadonlyMap<string, Certificate | null>
+  readonly clientAuth?: ReadonlyMap<HostPattern, ClientAuth | null>
+  readonly passthrough?: ReadonlyMap<HostPattern, Target | null>
+  readonly challenges?: ReadonlyMap<string, string | null>
   readonly fallback?: Target | null
 }
 

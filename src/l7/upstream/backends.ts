@@ -5,13 +5,13 @@ import type { EndpointPool, Pools } from './pool.ts'
 export class BackendState {
   readonly unavailable: string | undefined
   readonly #pools: readonly EndpointPool[]
-  readonly #leastConnections: boolean
+  readonly #leastRequests: boolean
   #next: number
 
   constructor(backend: Backend, pools: readonly EndpointPool[]) {
     this.unavailable = backend.unavailable
     this.#pools = pools
-    this.#leastConnections = backend.balance === 'least-connections'
+    this.#leastRequests = backend.balance === 'least-requests'
     // Workers and restarts must not all begin at the first endpoint.
     this.#next = Math.floor(Math.random() * Math.max(1, pools.length))
   }
@@ -29,7 +29,7 @@ export class BackendState {
     const pools = this.#pools
     if (this.#next >= pools.length) this.#next = 0
     const first = pools[this.#next++]
-    if (!this.#leastConnections || first === undefined) return first
+    if (!this.#leastRequests || first === undefined) return first
     let best = first
     for (let i = 1; i < pools.length; i++) {
       const other = pools[(this.#next - 1 + i) % pools.length]
