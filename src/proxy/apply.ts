@@ -1,6 +1,7 @@
 import type { EventText } from '../client/index.ts'
 import type { Forwarding, NodeView } from '../model/index.ts'
-import type { Backend, Change, Drift, FrontendStatus } from './backend.ts'
+import type { AuditAttempt, AuditCall } from './audit.ts'
+import type { Backend, Change, FrontendStatus } from './backend.ts'
 import { type Claims, createClaims } from './claims.ts'
 import type { FlowCleaner } from './conntrack/index.ts'
 import type { Batch } from './controller.ts'
@@ -39,8 +40,8 @@ export interface SyncReport {
 /** What the proxy knows: what each Service wants, who has which frontend, and what the backend carries. */
 export interface Applier {
   reconcile(batch: Batch): Promise<SyncReport>
-  /** Compares the world with what the backend was told; undefined, at once, while a sync is in work, before the first, or after one that failed. */
-  audit(): Promise<readonly Drift[] | undefined>
+  /** Compares the world with what the backend was told, unless a sync is in work, before the first, or after one that failed. Aborting `signal` ends it soon. */
+  audit(call: AuditCall): Promise<AuditAttempt>
   /** What the backend carries. */
   readonly carried: ReadonlyMap<string, Forwarding>
   /** Service ports with policy Local, endpoints elsewhere and none here. */
@@ -61,6 +62,8 @@ interface State {
   hasSynced: boolean
   /** Syncs and audits take turns. */
   readonly turns: Turns
+  /** Makes an audit that gives way to syncs end soon. */
+  cutAudit: () => void
   /** The node as the backend last heard of it. */
   toldNode: string
 }
@@ -77,17 +80,17 @@ export const createApplier = (deps: ApplyDeps): Applier => {
     noLocal: new Map(),
     hasSynced: false,
     turns: createTurns(),
+    cutAudit: () => {},
     toldNode: '',
   }
   return {
-    reconcile: (batch) => state.turns.take(() => reconcile(state, batch)),
-    audit: async () => {
-      if (state.turns.isBusy() || !state.hasSynced || state.unsure.size > 0) return undefined
-      return state.turns.take(async () => {
-        const drift = await deps.backend.audit()
-        await deps.flows?.sweep(state.carried, deps.node())
-        return drift
-      })
+    reconcile(batch) {
+      state.cutAudit()
+      return state.turns.take(() => reconcile(state, batch))
+    },
+    audit: async (call) => {
+      if (state.turns.isBusy() || !state.hasSynced || state.unsure.size > 0) return { kind: 'busy' }
+      return state.turns.take(() => audit(state, call))
     },
     carried: state.carried,
     noLocalEndpoints: () => {
@@ -99,6 +102,24 @@ export const createApplier = (deps: ApplyDeps): Applier => {
       }
       return { internal, external }
     },
+  }
+}
+
+const audit = async (state: State, { givesWay, signal }: AuditCall): Promise<AuditAttempt> => {
+  const { backend, flows, node } = state.deps
+  const cut = new AbortController()
+  const either = AbortSignal.any([cut.signal, signal])
+  if (givesWay) state.cutAudit = () => cut.abort(new Error('a sync waits for the audit'))
+  try {
+    const drift = await backend.audit(either)
+    if (either.aborted) return { kind: 'cut short', drift }
+    await flows?.sweep(state.carried, node())
+    return { kind: 'whole', drift }
+  } catch (error) {
+    if (!either.aborted || error !== either.reason) throw error
+    return { kind: 'cut short', drift: [] }
+  } finally {
+    state.cutAudit = () => {}
   }
 }
 

@@ -6,7 +6,7 @@ import { pausedClock } from '../base/testing/paused-clock.ts'
 import { fakeInformer } from '../informers/testing/index.ts'
 import { sliceIndexes } from '../model/index.ts'
 import { endpoint, port, service, slice } from '../model/testing/index.ts'
-import { type AuditOutcome, createAuditor } from './audit.ts'
+import { type AuditAttempt, type AuditOutcome, createAuditor } from './audit.ts'
 import type { Drift } from './backend.ts'
 import { driftEvents } from './drift-events.ts'
 import { createProxy } from './index.ts'
@@ -79,18 +79,50 @@ describe('the audit of a proxy', () => {
     expect(backend.send(packet)).toMatchObject({ kind: 'reached' })
   })
 
-  it('lets a sync wait for it, never runs beside one', async () => {
-    const { proxy, backend, services, clock } = await running()
-    let release = (): void => {}
-    backend.holdAudits(new Promise((resolve) => (release = resolve)))
+  /** Nobody ends the reading but who cuts it short. */
+  const FOR_EVER = new Promise<void>(() => {})
+
+  it('lets a sync go first that comes while it reads, and starts over when that is done', async () => {
+    const { proxy, backend, services, clock, registry } = await running([
+      service('web'),
+      service('api', { clusterIP: '10.96.0.11' }),
+    ])
+    backend.damage('IPv4 default/api')
+    backend.holdAudits(FOR_EVER)
     proxy.auditSoon()
     await clock.advance(1_000)
     const next = backend.nextChange()
     services.set(service('web', { ports: [port(81)] }))
-    await clock.advance(1_000)
-    expect(backend.changes).toHaveLength(1)
-    release()
     expect((await next).set).toHaveLength(1)
+    expect(await registry.metrics()).not.toContain('fairway_proxy_audits_total{')
+    backend.holdAudits(Promise.resolve())
+    await clock.advance(200)
+    expect(await registry.metrics()).toContain('fairway_proxy_audits_total{result="repaired"} 1')
+  })
+
+  it('is let go to its end, and a sync waits for it, after it was cut short five times', async () => {
+    const { proxy, backend, services, clock } = await running()
+    backend.holdAudits(FOR_EVER)
+    proxy.auditSoon()
+    await clock.advance(1_000)
+    for (let cut = 1; cut <= 5; cut++) {
+      const next = backend.nextChange()
+      services.set(service('web', { ports: [port(80 + cut)] }))
+      await next
+      await clock.advance(100 * 2 ** cut)
+    }
+    const { length } = backend.changes
+    services.set(service('web', { ports: [port(90)] }))
+    await clock.advance(60_000)
+    expect(backend.changes).toHaveLength(length)
+  })
+
+  it('ends with the proxy', async () => {
+    const { proxy, backend, clock } = await running()
+    backend.holdAudits(FOR_EVER)
+    proxy.auditSoon()
+    await clock.advance(1_000)
+    for (const stop of stops.splice(0)) await stop()
   })
 
   it('waits while a sync is owed', async () => {
@@ -118,8 +150,12 @@ describe('the audit of a proxy', () => {
 
 describe('createAuditor', () => {
   const lost: Drift = { kind: 'missing', what: 'x' }
-  const auditing = (audit: () => Promise<readonly Drift[] | undefined>, intervalMs = 5 * MINUTE) => {
+  const auditing = (look: () => Promise<readonly Drift[] | undefined>, intervalMs = 5 * MINUTE) => {
     const clock = pausedClock()
+    const audit = async (): Promise<AuditAttempt> => {
+      const drift = await look()
+      return drift === undefined ? { kind: 'busy' } : { kind: 'whole', drift }
+    }
     const outcomes: (AuditOutcome & { readonly atMs: number })[] = []
     const report = (outcome: AuditOutcome): void => void outcomes.push({ ...outcome, atMs: clock.monotonic() })
     const auditor = createAuditor({ intervalMs, audit, report, clock, log: silentLogger, random: () => 0.5 })

@@ -4,13 +4,25 @@ import type { Drift } from './backend.ts'
 export interface AuditorOptions {
   /** Between two audits, spread by a quarter; 0 audits only after a foreign change. */
   readonly intervalMs: number
-  /** Compares and repairs; undefined when a sync is in work or owed: then it is asked again a little later. */
-  audit(): Promise<readonly Drift[] | undefined>
+  audit(call: AuditCall): Promise<AuditAttempt>
   report(outcome: AuditOutcome): void
   readonly clock: Clock
   readonly log: Logger
   readonly random?: () => number
 }
+
+export interface AuditCall {
+  /** A sync that comes meanwhile cuts it short. */
+  readonly givesWay: boolean
+  readonly signal: AbortSignal
+}
+
+export type AuditAttempt =
+  /** A sync is in work or owed. */
+  | { readonly kind: 'busy' }
+  /** Not all was looked at; `drift` was repaired. */
+  | { readonly kind: 'cut short'; readonly drift: readonly Drift[] }
+  | { readonly kind: 'whole'; readonly drift: readonly Drift[] }
 
 export interface AuditOutcome {
   readonly result: 'clean' | 'repaired' | 'failed'
@@ -32,6 +44,8 @@ export const DEFAULT_AUDIT_INTERVAL_MS = 300_000
 const SETTLE = { initialMs: 200, maxMs: 30_000, factor: 3 }
 const FIGHT_ENDS_AFTER_MS = 60_000
 const GIVE_WAY_MS = 100
+/** Where changes come faster than the world can be read, the sixth attempt is let go to its end: what others broke must be found there too. */
+const MOST_CUTS = 5
 
 export const createAuditor = (options: AuditorOptions): Auditor => {
   const { intervalMs, clock, report, random = Math.random } = options
@@ -76,17 +90,20 @@ const FOREVER_MS = 2 ** 31 - 1
 
 /** Undefined when it was stopped before. */
 const auditOnce = async ({ audit, clock, log }: AuditorOptions, signal: AbortSignal): Promise<AuditOutcome | undefined> => {
-  while (!signal.aborted) {
+  const drift: Drift[] = []
+  for (let cuts = 0; !signal.aborted; ) {
     const startedAt = clock.monotonic()
-    const outcome = (result: AuditOutcome['result'], drift: readonly Drift[] = []): AuditOutcome => ({
+    const outcome = (result: AuditOutcome['result']): AuditOutcome => ({
       result,
       drift,
       seconds: (clock.monotonic() - startedAt) / 1_000,
     })
     try {
-      const drift = await audit()
-      if (drift !== undefined) return outcome(drift.length === 0 ? 'clean' : 'repaired', drift)
-      await sleep(clock, GIVE_WAY_MS, signal)
+      const attempt = await audit({ givesWay: cuts < MOST_CUTS, signal })
+      if (attempt.kind !== 'busy') drift.push(...attempt.drift)
+      if (attempt.kind === 'whole') return outcome(drift.length === 0 ? 'clean' : 'repaired')
+      if (attempt.kind === 'cut short') cuts++
+      await sleep(clock, GIVE_WAY_MS * 2 ** cuts, signal)
     } catch (error) {
       log.warn('audit failed', { error: errorMessage(error) })
       return outcome('failed')

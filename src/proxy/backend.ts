@@ -37,8 +37,11 @@ export interface Backend {
   /**
    * Reads the world back, compares it with what was last told, and puts right what differs; gives what differed, nothing when all is well.
    * Called between syncs, never beside one, and not before the first. Costs what the world's size costs: for a slow, background pace.
+   * Aborting `signal` ends it soon while it reads and compares, so that a sync need not wait: it rejects with the signal's reason, has changed
+   * nothing, and the sync costs what it would have cost. A repair that has begun goes on to its end and is given, but the rest may not have been
+   * looked at.
    */
-  audit(): Promise<readonly Drift[]>
+  audit(signal?: AbortSignal): Promise<readonly Drift[]>
   /**
    * The rules, elements or listeners of this mode that a packet meets, in its order, as its own tools would print them; empty when none
    * concerns it. From the backend's own books, so nothing is read from the world. For people: {@link Backend.sync} is what counts.

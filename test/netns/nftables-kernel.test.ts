@@ -190,6 +190,26 @@ describe.skipIf(!canOpenLab || 'missing' in libc)('nftables in process between n
     await stopped
   })
 
+  it('drops what it reads for an audit when a change waits, which costs no more then, and finds all at the next', async () => {
+    const counting = counted(inProcess())
+    const backend = backendOn(counting.nft)
+    const many = Array.from({ length: 4_000 }, (_, index) =>
+      forwarding(`many-${index}`, at(`10.96.${10 + (index >> 8)}.${index & 255}`)),
+    )
+    await backend.sync(change([web(), ...many], true))
+    await nft('delete', 'element', 'ip', TABLE, 'services', '{ 10.96.10.7 . tcp . 80 }')
+    const cut = new AbortController()
+    const audit = backend.audit(cut.signal)
+    setImmediate(() => cut.abort(new Error('a change waits')))
+    await expect(audit).rejects.toThrow('a change waits')
+    const before = counting.written()
+    await backend.sync(change([web(...lab.plan('IPv4').pods.slice(1))]))
+    expect(counting.written() - before).toBeLessThan(10)
+    expect(await reached('10.96.0.10')).toBe('reached')
+    expect(await backend.audit()).toEqual([expect.objectContaining({ kind: 'missing', key: 'IPv4 default/many-7' })])
+    expect(await backend.audit()).toEqual([])
+  })
+
   it('goes on with the others where the kernel refuses one Service, and says which element', async () => {
     const backend = backendOn(inProcess())
     const first = forwarding('first', { ...at('10.96.0.21'), externalIPs: ['198.51.100.1'], ports: [port(30_090)] })

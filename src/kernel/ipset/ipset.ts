@@ -30,11 +30,16 @@ export const createIpset = (exec: Exec): Ipset => ({
       throw withLine(error, stdin)
     }
   },
-  async read(owns) {
+  async read(owns, signal) {
     try {
-      const { stdout } = await exec(['ipset', 'save'], { timeoutMs: COMMIT_TIMEOUT_MS, maxOutputBytes: MAX_LISTING })
+      const { stdout } = await exec(['ipset', 'save'], {
+        timeoutMs: COMMIT_TIMEOUT_MS,
+        maxOutputBytes: MAX_LISTING,
+        ...(signal === undefined ? {} : { signal }),
+      })
       return parseSaved(stdout, owns)
     } catch (error) {
+      signal?.throwIfAborted()
       throw new Error(`ipset: sets cannot be read: ${errorMessage(error)}`, { cause: error })
     }
   },

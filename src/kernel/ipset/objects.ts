@@ -47,8 +47,8 @@ export interface Ipset {
   probe(): Promise<string | undefined>
   /** In one process. Rejects with `HostError` at the first command that is refused, which it names; those before it may be done, those after it are not. */
   commit(commands: readonly Command[]): Promise<void>
-  /** All sets whose name `owns` picks, with their members. */
-  read(owns: (name: string) => boolean): Promise<readonly ReadSet[]>
+  /** All sets whose name `owns` picks, with their members. Aborting `signal` rejects with its reason. */
+  read(owns: (name: string) => boolean, signal?: AbortSignal): Promise<readonly ReadSet[]>
 }
 
 /** The kernel keeps 31 characters. */

@@ -27,10 +27,11 @@ export const createIptables = (exec: Exec): Iptables => {
         })
       }
     },
-    async read(place, owns) {
+    async read(place, owns, signal) {
       try {
-        return parseSaved(await tool.run(place, '-save', {}), owns)
+        return parseSaved(await tool.run(place, '-save', signal === undefined ? {} : { signal }), owns)
       } catch (error) {
+        signal?.throwIfAborted()
         throw new Error(`rules of ${place.family} (${place.flavour}) cannot be read: ${errorMessage(error)}`, { cause: error })
       }
     },

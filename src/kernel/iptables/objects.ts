@@ -68,8 +68,8 @@ export interface Iptables {
   available(): Promise<readonly Flavour[]>
   /** Rejects with `HostError`; the table that was refused is as it was. */
   restore(place: Place, transaction: Transaction): Promise<void>
-  /** Owned chains, and others with rules that lead to them. Fails on output that it does not know. */
-  read(place: Place, owns: Owns): Promise<readonly ReadChain[]>
+  /** Owned chains, and others with rules that lead to them. Fails on output that it does not know, and with the signal's reason. */
+  read(place: Place, owns: Owns, signal?: AbortSignal): Promise<readonly ReadChain[]>
   /** Whether a chain is there and holds rules; far cheaper than {@link Iptables.read}. */
   hasRules(place: Place, table: TableName, chain: string): Promise<boolean>
 }

@@ -13,6 +13,7 @@ export interface Tool {
 interface Call {
   readonly args?: readonly string[]
   readonly stdin?: string
+  readonly signal?: AbortSignal
 }
 
 /** The first with the nf_tables flavour, and with all that the proxy's rules say. */
@@ -35,12 +36,11 @@ export const createTool = (exec: Exec): Tool => {
       const known = await find(flavour)
       return 'obstacle' in known ? known.obstacle : undefined
     },
-    async run({ flavour, family }, suffix, { args = [], stdin }) {
+    async run({ flavour, family }, suffix, { args = [], ...call }) {
       const known = await find(flavour)
       if ('obstacle' in known) throw new Error(known.obstacle)
-      const input = stdin === undefined ? {} : { stdin }
       const { stdout } = await exec([`${NAMES[family]}${known.infix}${suffix}`, ...args], {
-        ...input,
+        ...call,
         timeoutMs: TIMEOUT_MS,
         maxOutputBytes: MAX_OUTPUT,
       })

@@ -38,14 +38,16 @@ export const createIpvs = (exec: Exec): Ipvs => {
     async commit(operations) {
       if (operations.length > 0) await restore(renderOperations(operations))
     },
-    async read() {
+    async read(signal) {
       try {
         const { stdout } = await exec(['ipvsadm', '--save', '--numeric'], {
           timeoutMs: COMMIT_TIMEOUT_MS,
           maxOutputBytes: MAX_LISTING,
+          ...(signal === undefined ? {} : { signal }),
         })
         return parseSaved(stdout)
       } catch (error) {
+        signal?.throwIfAborted()
         throw new Error(`ipvs: virtual servers cannot be read: ${errorMessage(error)}`, { cause: error })
       }
     },

@@ -63,8 +63,8 @@ export interface Ipvs {
   probe(scheduler: Scheduler): Promise<string | undefined>
   /** In one process. Rejects with `HostError` when any step is refused; the others are done all the same. */
   commit(operations: readonly Operation[]): Promise<void>
-  /** All virtual servers that have an address; those of firewall marks are others' and left out. */
-  read(): Promise<readonly ReadServer[]>
+  /** All virtual servers that have an address; those of firewall marks are others' and left out. Aborting `signal` rejects with its reason. */
+  read(signal?: AbortSignal): Promise<readonly ReadServer[]>
   /** The real servers of one virtual server with their connections; undefined when there is no such server. */
   loads(server: ServerAddress): Promise<readonly Load[] | undefined>
 }

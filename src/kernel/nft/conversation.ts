@@ -14,8 +14,8 @@ import {
 export interface Conversation {
   /** Who this is, and was, in the kernel's notifications. */
   readonly portIds: ReadonlySet<number>
-  /** Runs `act` when all before is done, and nothing beside it. */
-  alone<T>(act: (line: Line) => Promise<T>): Promise<T>
+  /** Runs `act` when all before is done, and nothing beside it. Aborting `signal` ends it between two answers, with the signal's reason. */
+  alone<T>(act: (line: Line) => Promise<T>, signal?: AbortSignal): Promise<T>
   /** Gives the socket back; the next request opens another. */
   close(): Promise<void>
 }
@@ -44,11 +44,11 @@ export const createConversation = (libc: Libc, namespace: string | undefined): C
     sequence += count
     return sequence - count + 1
   }
-  const alone = <T>(act: (line: Line) => Promise<T>): Promise<T> => {
+  const alone = <T>(act: (line: Line) => Promise<T>, signal?: AbortSignal): Promise<T> => {
     const run = async (): Promise<T> => {
       socket ??= openNetlink(libc, NETLINK_NETFILTER, namespace === undefined ? {} : { namespace })
       portIds.add(socket.portId)
-      const state = { isWaiting: false }
+      const state = { isWaiting: false, signal }
       try {
         return await act(lineOf(socket, sequences, state))
       } finally {
@@ -79,6 +79,7 @@ const LAST_SEQUENCE = 0x7fff_ffff
 interface LineState {
   /** A request has not had all its answers. */
   isWaiting: boolean
+  readonly signal: AbortSignal | undefined
 }
 
 const lineOf = (socket: NetlinkSocket, sequences: Line['sequences'], state: LineState): Line => ({
@@ -116,6 +117,7 @@ const lineOf = (socket: NetlinkSocket, sequences: Line['sequences'], state: Line
     let isWhole = true
     for (;;) {
       const datagram = await socket.receive()
+      state.signal?.throwIfAborted()
       for (const message of parseMessages(datagram)) {
         if ((message.flags & FLAG.dumpInterrupted) !== 0) isWhole = false
         const answer = acknowledgementOf(message)

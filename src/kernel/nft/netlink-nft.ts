@@ -53,13 +53,13 @@ export const netlinkNft = ({ libc, namespace }: NetlinkNftOptions): Nft => {
     },
     // The kernel counts every change that was made.
     othersChanges: () => conversation.alone(async (line) => ((await generation(line)) - ownChanges) >>> 0),
-    readTable: (table) =>
+    readTable: (table, signal) =>
       conversation.alone(async (line) => {
         const contents = await readTable(line, table)
         shapes.forget(table)
         for (const set of contents?.sets ?? []) shapes.learn(table, set.name, shapeOf(set))
         return contents
-      }),
+      }, signal),
     watch(tables, changed, signal) {
       const watch = watchTables({ libc, namespace, tables, isOwn: (portId) => conversation.portIds.has(portId) }, changed, signal)
       watches.add(watch)

@@ -82,8 +82,8 @@ export interface Nft {
   probe(): Promise<string | undefined>
   /** Rejects with `HostError`, or {@link RefusedElements} when the kernel says which, and has changed nothing then. */
   commit(transaction: Transaction): Promise<void>
-  /** Undefined when there is no such table. */
-  readTable(table: Table): Promise<TableContents | undefined>
+  /** Undefined when there is no such table. Aborting `signal` ends it soon, with the signal's reason. */
+  readTable(table: Table, signal?: AbortSignal): Promise<TableContents | undefined>
   /**
    * Calls `changed` soon after another process changed one of the tables, or may have, with who it was: several changes at once may be one
    * call. Ends with `signal`. False where that cannot be noticed here: with the tool alone.

@@ -36,7 +36,7 @@ export const toolNft = (exec: Exec): Nft => ({
     if (stdin === '') return
     await exec(['nft', '--file', '-'], { stdin, timeoutMs: COMMIT_TIMEOUT_MS })
   },
-  async readTable(table) {
+  async readTable(table, signal) {
     try {
       const flags = await flagsOf(exec, table)
       // nft 1.0.6 makes no JSON of a table with flags; what is in it does not matter then.
@@ -45,9 +45,11 @@ export const toolNft = (exec: Exec): Nft => ({
       const { stdout } = await exec(['nft', '--json', '--numeric-priority', 'list', 'table', table.family, table.name], {
         timeoutMs: COMMIT_TIMEOUT_MS,
         maxOutputBytes: MAX_LISTING,
+        ...(signal === undefined ? {} : { signal }),
       })
       return parseTable(stdout)
     } catch (error) {
+      signal?.throwIfAborted()
       if (error instanceof HostError && /No such file or directory/.test(error.stderr)) return undefined
       throw new Error(`${tableText(table)} cannot be read: ${errorMessage(error)}`, { cause: error })
     }

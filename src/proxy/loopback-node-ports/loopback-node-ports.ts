@@ -1,3 +1,4 @@
+import { auditParts } from '../audit-parts.ts'
 import type { Backend } from '../backend.ts'
 import { createUserspaceBackend, type UserspaceBackendOptions } from '../backends/userspace/index.ts'
 import { isLoopbackAddress, splitChange } from './desired.ts'
@@ -27,7 +28,7 @@ export const withLoopbackNodePorts = (kernel: Backend, options: LoopbackNodePort
       for (const result of results) if (result.status === 'rejected') throw result.reason
     },
     exceptions: () => [...kernel.exceptions(), ...sockets.exceptions()],
-    audit: async () => [...(await kernel.audit()), ...(await sockets.audit())],
+    audit: (signal) => auditParts([kernel.audit, sockets.audit], signal),
     trace: (packet) => (isLoopbackAddress(packet.destination.address) ? sockets : kernel).trace(packet),
     async cleanup() {
       await sockets.cleanup()

@@ -48,9 +48,10 @@ export const fakeBackend = (): FakeBackend => {
       waiting = []
       for (const tell of telling) tell(change)
     },
-    async audit() {
+    async audit(signal) {
       if (changes.length === 0) throw new Error('audit before the first sync')
-      await alone('audit', held)
+      await alone('audit', signal === undefined ? held : Promise.race([held, aborted(signal)]))
+      signal?.throwIfAborted()
       return world.repair()
     },
     trace: ({ destination: { address } }) =>

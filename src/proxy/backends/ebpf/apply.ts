@@ -29,6 +29,7 @@ export interface LiveMaps {
   open(): Promise<void>
   /** What the filled maps hold. */
   read(): Tables
+  readMap(map: FilledMap): Elements
   /** Whose sockets are a pod's: all of these, and no others. */
   setPods(cookies: Iterable<bigint>): void
   /** Whether a Service led the UDP socket of this cookie to this endpoint, where it still is. */
@@ -47,15 +48,13 @@ export const createLiveMaps = (options: LiveOptions): LiveMaps => {
     if (opened === undefined) throw new Error('ebpf: the maps are not open')
     return opened
   }
+  const readMap = (map: FilledMap): Elements => use().maps.get(map)?.read() ?? new Map()
   return {
     async open() {
       opened ??= await open(options)
     },
-    read() {
-      const { maps } = use()
-      const of = (map: FilledMap): Elements => maps.get(map)?.read() ?? new Map()
-      return { frontends: of('frontends'), slots: of('slots'), members: of('members') }
-    },
+    read: () => ({ frontends: readMap('frontends'), slots: readMap('slots'), members: readMap('members') }),
+    readMap,
     setPods(cookies) {
       const map = use().maps.get('pods')
       const wanted = new Map(Array.from(cookies, (cookie) => [cookieKey(cookie), POD_VALUE]))

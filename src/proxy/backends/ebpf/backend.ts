@@ -1,5 +1,6 @@
 import { type Clock, realClock, sleep, UserError } from '../../../base/index.ts'
 import type { Bpf } from '../../../kernel/bpf/index.ts'
+import { auditParts } from '../../audit-parts.ts'
 import type { Backend, FrontendStatus } from '../../backend.ts'
 import { attachedPrograms, detachAll } from './apply.ts'
 import { DEFAULT_LIMITS, type Limits } from './layout.ts'
@@ -61,13 +62,7 @@ export const createEbpfBackend = (options: EbpfBackendOptions): Backend => {
       await sockets.free()
     },
     exceptions: () => [...sockets.leftOut(), ...inner.exceptions()],
-    audit: async () =>
-      (
-        await both(
-          () => sockets.audit(),
-          () => inner.audit(),
-        )
-      ).flat(),
+    audit: (signal) => auditParts([sockets.audit, inner.audit], signal),
     trace: (packet) => sockets.trace(packet) ?? inner.trace(packet),
     async cleanup() {
       await both(

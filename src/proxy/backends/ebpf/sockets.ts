@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { cidrContains, readAddress, readCIDR } from '../../../ip/index.ts'
 import type { Bpf, NetworkNamespace } from '../../../kernel/bpf/index.ts'
 import type { Forwarding, NodeView, Packet, Target } from '../../../model/index.ts'
@@ -33,7 +34,7 @@ export interface Sockets {
   /** Frontends that found no room, and since the last call those that have it now or are gone. */
   transitions(): readonly FrontendStatus[]
   leftOut(): readonly FrontendStatus[]
-  audit(): Promise<readonly Drift[]>
+  audit(signal?: AbortSignal): Promise<readonly Drift[]>
   /** Undefined where the programs leave the packet to the inner backend. */
   trace(packet: Packet): readonly string[] | undefined
   close(): void
@@ -92,9 +93,9 @@ export const createSockets = (options: SocketsOptions): Sockets => {
       return [...ended, ...begun]
     },
     leftOut: () => leftOut(books),
-    async audit() {
+    async audit(signal) {
       await live.open()
-      const world = live.read()
+      const world = await readApart(live, signal)
       const wanted = books.all()
       const drift = driftOf(world, wanted, books)
       live.apply(difference(world, wanted))
@@ -105,6 +106,22 @@ export const createSockets = (options: SocketsOptions): Sockets => {
     trace: (packet) => traceLines(packet, { books, name: options.name }),
     close: () => live.close(),
   }
+}
+
+/** A map at a time: each is read in one go, and others have a turn in between. */
+const readApart = async (live: LiveMaps, signal?: AbortSignal): Promise<Tables> => {
+  const turn = async (): Promise<void> => {
+    await setImmediate()
+    signal?.throwIfAborted()
+  }
+  await turn()
+  const frontends = live.readMap('frontends')
+  await turn()
+  const slots = live.readMap('slots')
+  await turn()
+  const members = live.readMap('members')
+  await turn()
+  return { frontends, slots, members }
 }
 
 /** A namespace with an address in a range of this node's pods is a pod's. */

@@ -13,7 +13,7 @@ export interface FamilyRules {
   /** Gives the Services that the kernel refuses; the others are carried. */
   sync(change: Change): Promise<Refused>
   /** Reads the kernel back and puts right what differs from what was told. */
-  audit(): Promise<readonly Drift[]>
+  audit(signal?: AbortSignal): Promise<readonly Drift[]>
   /** Whether the canary chains are as they were written; others that flush a table take them along. */
   isFlushed(): Promise<boolean>
   readonly told: Told
@@ -40,9 +40,10 @@ export const createFamilyRules = (options: FamilyOptions): FamilyRules => {
       if (again !== 'written') await isolate({ told, kernel, refused }, again)
       return refused
     },
-    async audit() {
+    async audit(signal) {
       if (told.layout === undefined) return []
-      await kernel.adopt()
+      signal?.throwIfAborted()
+      await kernel.adopt(signal)
       const tool = `${place.family === 'IPv4' ? 'iptables' : 'ip6tables'} (${place.flavour})`
       return (await kernel.write()).map((step) => driftOf(step, tool))
     },
@@ -58,7 +59,8 @@ export const createFamilyRules = (options: FamilyOptions): FamilyRules => {
 interface Kernel {
   /** Whether the books say what the kernel has; not before the first change, nor after one that failed. */
   readonly isSure: boolean
-  adopt(): Promise<void>
+  /** Aborting `signal` ends the reading, with its reason. */
+  adopt(signal?: AbortSignal): Promise<void>
   /** Writes the difference and gives it. */
   write(): Promise<readonly Step[]>
   /** As write; where the kernel refuses a rule, what was refused and why. Other failures reject. */
@@ -83,7 +85,11 @@ const createKernel = ({ iptables, place }: FamilyOptions, { books }: Told): Kern
     get isSure() {
       return isSure
     },
-    adopt: async () => books.adopt(await iptables.read(place, owns)),
+    async adopt(signal) {
+      const chains = await iptables.read(place, owns, signal)
+      signal?.throwIfAborted()
+      books.adopt(chains)
+    },
     async write() {
       const steps = books.difference()
       await writeSteps(steps)

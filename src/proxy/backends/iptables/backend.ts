@@ -1,6 +1,7 @@
 import { aborted, type Clock, errorMessage, type Logger, realClock, silentLogger, UserError } from '../../../base/index.ts'
 import type { IPFamily } from '../../../ip/index.ts'
 import type { Choice, Flavour, Iptables } from '../../../kernel/iptables/index.ts'
+import { auditParts } from '../../audit-parts.ts'
 import type { Backend, Capability, Drift } from '../../backend.ts'
 import { createFamilyRules, type FamilyRules } from './apply.ts'
 import { startCanary } from './canary.ts'
@@ -40,10 +41,12 @@ export const createIptablesBackend = (options: IptablesBackendOptions): Backend 
     open ??= await openFamilies(options)
     return open
   }
-  const audit = async (): Promise<readonly Drift[]> => {
-    const found: Drift[] = []
-    for (const rules of (await opened()).families.values()) found.push(...(await rules.audit()))
-    return found
+  const audit = async (signal?: AbortSignal): Promise<readonly Drift[]> => {
+    const families = [...(await opened()).families.values()]
+    return auditParts(
+      families.map((rules) => rules.audit),
+      signal,
+    )
   }
   return {
     mode: 'iptables',
@@ -87,7 +90,11 @@ export const createIptablesBackend = (options: IptablesBackendOptions): Backend 
         unserved.record(change, refused)
       }),
     exceptions: unserved.list,
-    audit: () => inTurn(async () => [...pending.splice(0), ...(await audit())]),
+    audit: (signal) =>
+      inTurn(async () => {
+        const found = await audit(signal)
+        return [...pending.splice(0), ...found]
+      }),
     trace(packet) {
       const rules = open?.families.get(packet.destination.address.includes(':') ? 'IPv6' : 'IPv4')
       const layout = rules?.told.layout

@@ -24,8 +24,8 @@ import { noteOf, type Setting, wantedSettings } from './settings.ts'
 
 /** The kernel as this mode has it. */
 export interface Live {
-  /** Reads everything, makes sets and device ready, and gives what is there of ours. */
-  open(isWanted: (id: string) => boolean): Promise<Opened>
+  /** Reads everything, makes sets and device ready, and gives what is there of ours. Aborting `signal` ends the reading, with its reason. */
+  open(isWanted: (id: string) => boolean, signal?: AbortSignal): Promise<Opened>
   /** In an order in which no packet finds less than before or after. Gives the real servers that the kernel refused. */
   apply(difference: Difference, chains: ReadonlyMap<IPFamily, Chains>): Promise<readonly Refused[]>
 }
@@ -48,8 +48,8 @@ export interface LiveOptions {
 export const createLive = (options: LiveOptions): Live => {
   const { kernel, families, flavour } = options
   const chains = new Map<IPFamily, Chains>()
-  const readChains = async (family: IPFamily): Promise<void> => {
-    chains.set(family, chainsFound(await kernel.iptables.read({ flavour, family }, isOurChain)))
+  const readChains = async (family: IPFamily, signal?: AbortSignal): Promise<void> => {
+    chains.set(family, chainsFound(await kernel.iptables.read({ flavour, family }, isOurChain, signal)))
   }
   const restore = async (family: IPFamily, wanted: Chains): Promise<void> => {
     const transaction = chainChanges(wanted, chains.get(family) ?? NO_CHAINS)
@@ -57,8 +57,13 @@ export const createLive = (options: LiveOptions): Live => {
     chains.set(family, wanted)
   }
   return {
-    async open(isWanted) {
-      const [found, settings] = await Promise.all([readFound(kernel), readSettings(options), ...families.map(readChains)])
+    async open(isWanted, signal) {
+      const [found, settings] = await Promise.all([
+        readFound(kernel, signal),
+        readSettings(options),
+        ...families.map((family) => readChains(family, signal)),
+      ])
+      signal?.throwIfAborted()
       const mended = await mendSettings(options, found.device, settings)
       const { obstacles, commands, wrong } = setChanges(families.flatMap(setsOf), found.sets)
       // Rules hold their sets: where one must be replaced, they are written anew.
@@ -118,8 +123,8 @@ const commitServers = async (ipvs: Ipvs, operations: readonly Operation[]): Prom
 const pairText = (server: ServerAddress, real: RealServer): string => `${serverText(server)} ${realText(real)}`
 
 /** Everything of this mode but chains, which each flavour and family has of its own. */
-const readFound = async ({ ipset, ipvs, device }: Kernel): Promise<Found> => {
-  const [sets, servers, link] = await Promise.all([ipset.read(isOurSet), ipvs.read(), device.read()])
+const readFound = async ({ ipset, ipvs, device }: Kernel, signal?: AbortSignal): Promise<Found> => {
+  const [sets, servers, link] = await Promise.all([ipset.read(isOurSet, signal), ipvs.read(signal), device.read()])
   return { sets, servers, device: link }
 }
 

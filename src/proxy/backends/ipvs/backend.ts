@@ -71,11 +71,12 @@ export const createIpvsBackend = (options: IpvsBackendOptions): Backend => {
         if (session.isRunning) drainer.watch()
       }),
     exceptions: () => [...unserved.list(), ...refusals.list()],
-    audit: () =>
+    audit: (signal) =>
       inTurn(async (): Promise<readonly Drift[]> => {
+        signal?.throwIfAborted()
         const opened = await open(session)
         const { state, live } = opened
-        const found = await live.open(state.books.isWanted)
+        const found = await live.open(state.books.isWanted, signal)
         state.books.adopt(found.items)
         const difference = state.books.difference()
         // What the kernel refuses is told as such.

@@ -51,6 +51,59 @@ describe('an audit', () => {
     expect(await backend.audit()).toEqual([])
   })
 
+  it('ends when it is cut short, whether it reads or compares, and leaves the next change as cheap as it was', async () => {
+    for (const where of ['before', 'after'] as const) {
+      const cut = new AbortController()
+      const reading: FakeNft = {
+        ...nft,
+        async readTable(table, signal) {
+          const abort = (): void => signal && cut.abort(new Error('a sync waits'))
+          if (where === 'before') abort()
+          signal?.throwIfAborted()
+          const contents = await nft.readTable(table)
+          abort()
+          return contents
+        },
+      }
+      const other = createNftablesBackend({ nft: reading, serviceCIDRs: ['10.96.0.0/16'] })
+      await other.sync(change([web], true))
+      nft.meddle('add table ip someone-else', 'delete element ip fairway services { 203.0.113.1 . tcp . 80 }')
+      const before = nft.committed.length
+      await expect(other.audit(cut.signal)).rejects.toThrow('a sync waits')
+      expect(nft.committed).toHaveLength(before)
+      nft.failReads(new Error('the table was read'))
+      await other.sync(change([named('api', at('10.96.0.11'))]))
+      nft.failReads()
+      expect(await other.audit()).toEqual([expect.objectContaining({ kind: 'missing', key: web.key })])
+      expect(reach('203.0.113.1')).toBe('reached')
+      await other.sync(change([], false, ['IPv4 default/api']))
+    }
+  })
+
+  it('takes nothing out of what it read where all is as it was told', async () => {
+    const untouchable: FakeNft = {
+      ...nft,
+      async readTable(table) {
+        const contents = await nft.readTable(table)
+        for (const set of contents?.elements.values() ?? []) {
+          Object.assign(set, {
+            take: () => {
+              throw new Error('taken')
+            },
+          })
+        }
+        return contents
+      },
+    }
+    const other = createNftablesBackend({ nft: untouchable, serviceCIDRs: ['10.96.0.0/16'] })
+    nft.flushRuleset()
+    await other.sync(change([web], true))
+    nft.meddle('add table ip someone-else')
+    expect(await other.audit()).toEqual([])
+    nft.meddle('add element ip fairway services { 203.0.113.9 . tcp . 80 : 0:3 }')
+    await expect(other.audit()).rejects.toThrow('taken')
+  })
+
   const element = (text: string) => `${text} in table ip fairway`
   it.each([
     [

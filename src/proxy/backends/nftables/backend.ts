@@ -1,6 +1,7 @@
 import { aborted, UserError } from '../../../base/index.ts'
 import type { IPFamily } from '../../../ip/index.ts'
 import type { Nft } from '../../../kernel/nft/index.ts'
+import { auditParts } from '../../audit-parts.ts'
 import type { Backend } from '../../backend.ts'
 import { createFamilyTable } from './family-table.ts'
 import { WORDS } from './layout.ts'
@@ -50,11 +51,15 @@ export const createNftablesBackend = (options: NftablesBackendOptions): Backend 
       for (const result of results) if (result.status === 'rejected') throw result.reason
     },
     exceptions: () => statuses.all(),
-    async audit() {
-      const drift = []
-      for (const table of tables) drift.push(...(await table.audit()))
-      told()
-      return drift
+    async audit(signal) {
+      try {
+        return await auditParts(
+          tables.map(({ audit }) => audit),
+          signal,
+        )
+      } finally {
+        told()
+      }
     },
     trace: (packet) => traceLines(tables, packet),
     async cleanup() {

@@ -29,6 +29,8 @@ export interface Books {
   setNode(node: NodeView): boolean
   /** What belongs to no Service. */
   nodeElements(): readonly Element[]
+  /** What a Service that is carried has in the kernel, and what of it others may share. */
+  told(key: string): Taken
   /** Puts what a Service has into `present`. */
   lift(key: string, present: Present): void
   /** Forgets a Service. */
@@ -88,6 +90,13 @@ class FamilyBooks implements Books {
 
   nodeElements(): readonly Element[] {
     return this.#nodeElements
+  }
+
+  told(key: string): Taken {
+    const known = this.carried.get(key)
+    if (known === undefined || this.refused.has(key)) return { elements: [], shared: [] }
+    const { elements, hairpins } = this.#render(known)
+    return { elements, shared: [...hairpins].map((address) => ({ set: 'hairpin', key: hairpinKey(address) })) }
   }
 
   lift(key: string, present: Present): void {

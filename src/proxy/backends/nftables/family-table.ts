@@ -4,6 +4,7 @@ import { type Element, type Nft, RefusedElements, type Table, type TableContents
 import type { Forwarding } from '../../../model/index.ts'
 import type { Change, Drift } from '../../backend.ts'
 import { createTableWriter, refusalText, type TableWriter } from './apply.ts'
+import { isAsTold } from './as-told.ts'
 import { type Books, createBooks } from './books.ts'
 import { compare, elementDrift, Present } from './diff.ts'
 import { choiceLayout, choiceOfChain, choiceVerdict, FIXED_VERDICTS, isOfChoice } from './layout.ts'
@@ -17,7 +18,7 @@ export interface FamilyTable {
   readonly table: Table
   readonly books: Books
   sync(change: Change): Promise<void>
-  audit(): Promise<readonly Drift[]>
+  audit(signal?: AbortSignal): Promise<readonly Drift[]>
   /** Somebody else may have changed it. */
   suspect(): void
 }
@@ -47,7 +48,7 @@ export const createFamilyTable = (options: FamilyTableOptions): FamilyTable => {
     table: options.table,
     books,
     sync: (change) => sync(state, change),
-    audit: () => audit(state),
+    audit: (signal) => audit(state, signal),
     suspect: () => {
       state.others = undefined
     },
@@ -77,12 +78,17 @@ const sync = async (state: State, change: Change): Promise<void> => {
   await reconcile(state, wanted)
 }
 
-const audit = async (state: State): Promise<readonly Drift[]> => {
+const audit = async (state: State, signal?: AbortSignal): Promise<readonly Drift[]> => {
   const { books } = state
+  signal?.throwIfAborted()
   // What was refused, or is again, is no drift.
   const refused = new Set(books.refused.keys())
   const drift: Drift[] = []
-  if (!(await isUntouched(state))) await reconcile(state, wantedOf(state), drift)
+  if (!(await isUntouched(state))) {
+    const kernel = await readKernel(state, signal)
+    if (await isAsWanted(state, kernel.contents, signal)) state.others = kernel.others
+    else await mend(state, wantedOf(state), { ...kernel, drift })
+  }
   await removeUnused(state)
   return drift.filter(({ key }) => key === undefined || !(refused.has(key) || books.refused.has(key)))
 }
@@ -90,6 +96,19 @@ const audit = async (state: State): Promise<readonly Drift[]> => {
 /** Nobody else has changed any rule of this namespace since the table was read, so that nothing can differ; and nothing is to be tried again. */
 const isUntouched = async ({ isSure, others, books, nft }: State): Promise<boolean> =>
   isSure && others !== undefined && books.refused.size === 0 && (await nft.othersChanges()) === others
+
+/** Whether all is as the books say; what is compared here is compared again where it is not, so that nothing is half-written when `signal` aborts. */
+const isAsWanted = async (state: State, contents: TableContents | undefined, signal?: AbortSignal): Promise<boolean> => {
+  const { books, family, table, isSure, chains } = state
+  if (!isSure || contents === undefined || books.refused.size > 0) return false
+  const structure = structureOf(family, table, contents)
+  if (structure.before.length > 0 || structure.after.length > 0 || structure.chains.size !== chains.size) return false
+  const breathe = createBreather()
+  return isAsTold({ books, fixed: fixedElements(state) }, contents, () => {
+    signal?.throwIfAborted()
+    return breathe()
+  })
+}
 
 /** Removes the chains of choices that no frontend is led to any longer. */
 const removeUnused = async ({ books, family, table, chains, nft }: State): Promise<void> => {
@@ -129,13 +148,32 @@ const update = async (state: State, set: readonly Forwarding[], gone: readonly s
   books.releaseNumbers()
 }
 
-/** Reads the kernel and makes it what is wanted; `drift` takes what differed. Costs what the size costs. */
-const reconcile = async (state: State, wanted: ReadonlyMap<string, Forwarding>, drift?: Drift[]): Promise<void> => {
-  const { nft, table, family } = state
+/** Reads the kernel and makes it what is wanted. Costs what the size costs. */
+const reconcile = async (state: State, wanted: ReadonlyMap<string, Forwarding>): Promise<void> => {
   state.isSure = false
+  await mend(state, wanted, { ...(await readKernel(state)), drift: undefined })
+}
+
+interface Kernel {
+  readonly contents: TableContents | undefined
+  readonly others: number | undefined
+}
+
+const readKernel = async ({ nft, table }: State, signal?: AbortSignal): Promise<Kernel> => {
   const others = await nft.othersChanges()
-  const contents = await nft.readTable(table)
+  const contents = await nft.readTable(table, signal)
   if (contents?.flags?.includes('owner') === true) throw owned(table)
+  return { contents, others }
+}
+
+/** `drift` takes what differed. */
+const mend = async (
+  state: State,
+  wanted: ReadonlyMap<string, Forwarding>,
+  { contents, others, drift }: Kernel & { readonly drift: Drift[] | undefined },
+): Promise<void> => {
+  const { table, family } = state
+  state.isSure = false
   try {
     await makeWanted(state, wanted, { structure: structureOf(family, table, contents), contents, drift })
   } catch (error) {
@@ -181,6 +219,11 @@ const makeWanted = async (state: State, wanted: ReadonlyMap<string, Forwarding>,
   books.releaseNumbers()
 }
 
+const fixedElements = ({ books, family, chains }: State): readonly Element[] => {
+  const choices = [...chains].flatMap((name) => choiceOfChain(name) ?? [])
+  return [...books.nodeElements(), ...FIXED_VERDICTS, ...choices.map((id) => choiceVerdict(family, id))]
+}
+
 interface Work {
   readonly writer: TableWriter
   readonly present: Present
@@ -191,10 +234,13 @@ interface Work {
 }
 
 /** What belongs to no Service. */
-const writeFixed = async ({ books, table, family, chains }: State, { writer, present, found }: Work): Promise<void> => {
-  const choices = [...chains].flatMap((name) => choiceOfChain(name) ?? [])
-  const elements = [...books.nodeElements(), ...FIXED_VERDICTS, ...choices.map((id) => choiceVerdict(family, id))]
-  const group = compare(present, { elements }, found && ((kind, each) => found(elementDrift(table, kind, each))))
+const writeFixed = async (state: State, { writer, present, found }: Work): Promise<void> => {
+  const { table } = state
+  const group = compare(
+    present,
+    { elements: fixedElements(state) },
+    found && ((kind, each) => found(elementDrift(table, kind, each))),
+  )
   const rest = ['pods', 'service-cidrs'].flatMap((set) => present.takeIntervals(set))
   for (const element of rest) found?.(elementDrift(table, 'foreign', element))
   await writer.add({ ...group, remove: [...group.remove, ...rest] })

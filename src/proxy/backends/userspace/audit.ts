@@ -1,3 +1,4 @@
+import { auditParts } from '../../audit-parts.ts'
 import type { Drift } from '../../backend.ts'
 import { listenerId } from './desired-listeners.ts'
 import { readListening } from './kernel-sockets.ts'
@@ -5,10 +6,14 @@ import { hostRange, type Listener } from './listener.ts'
 import type { Userspace } from './state.ts'
 
 /** Looks for sockets that the kernel does not have any longer and for local routes that somebody removed; opens and adds them again. */
-export const audit = async (state: Userspace): Promise<readonly Drift[]> => [
-  ...(await auditRoutes(state)),
-  ...(await auditListeners(state)),
-]
+export const audit = (state: Userspace, signal?: AbortSignal): Promise<readonly Drift[]> => {
+  const parts = [() => auditRoutes(state), () => auditListeners(state)]
+  const cut = (part: () => Promise<readonly Drift[]>) => async () => {
+    signal?.throwIfAborted()
+    return part()
+  }
+  return auditParts(parts.map(cut), signal)
+}
 
 const auditRoutes = async ({ options, context }: Userspace): Promise<readonly Drift[]> => {
   const { localAddresses, serviceCIDRs } = options

@@ -21,7 +21,7 @@ export const createUserspaceBackend = (options: UserspaceBackendOptions): Backen
       userspace.pending = sync(userspace, change)
       return userspace.pending
     },
-    audit: () => audit(userspace),
+    audit: (signal) => audit(userspace, signal),
     trace: (packet) => trace(userspace, packet),
     exceptions: () => [...userspace.listeners.values()].map(({ status }) => status).filter(isException),
     cleanup: () => release(userspace),
