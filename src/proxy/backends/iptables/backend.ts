@@ -2,7 +2,7 @@ import { aborted, type Clock, errorMessage, type Logger, realClock, silentLogger
 import type { IPFamily } from '../../../ip/index.ts'
 import type { Choice, Flavour, Iptables } from '../../../kernel/iptables/index.ts'
 import { auditParts } from '../../audit-parts.ts'
-import type { Backend, Capability, Drift } from '../../backend.ts'
+import type { Backend, Capability, Change, Drift } from '../../backend.ts'
 import { createFamilyRules, type FamilyRules } from './apply.ts'
 import { startCanary } from './canary.ts'
 import { cleanUp } from './cleanup.ts'
@@ -42,9 +42,9 @@ export const createIptablesBackend = (options: IptablesBackendOptions): Backend 
     return open
   }
   const audit = async (signal?: AbortSignal): Promise<readonly Drift[]> => {
-    const families = [...(await opened()).families.values()]
+    const { families } = await opened()
     return auditParts(
-      families.map((rules) => rules.audit),
+      Array.from(families.values(), (rules) => rules.audit),
       signal,
     )
   }
@@ -73,22 +73,7 @@ export const createIptablesBackend = (options: IptablesBackendOptions): Backend 
       })
       return { stopped: Promise.all([aborted(signal), canary]).then(() => inTurn(async () => {})) }
     },
-    sync: (change) =>
-      inTurn(async () => {
-        const { families, without } = await opened()
-        // Each family is tried, whatever becomes of the other.
-        const results = await Promise.allSettled([...families.values()].map((rules) => rules.sync(change)))
-        const refused: Refused = new Map()
-        for (const forwarding of change.set) {
-          const reason = without[forwarding.family]
-          if (reason !== undefined) refused.set(forwarding.key, { forwarding, reason })
-        }
-        for (const result of results) {
-          if (result.status === 'rejected') throw result.reason
-          for (const [key, why] of result.value) refused.set(key, why)
-        }
-        unserved.record(change, refused)
-      }),
+    sync: (change) => inTurn(async () => unserved.record(change, await syncFamilies(await opened(), change))),
     exceptions: unserved.list,
     audit: (signal) =>
       inTurn(async () => {
@@ -114,6 +99,21 @@ const DEFAULT_MASQUERADE_BIT = 14
 interface Opened {
   readonly families: ReadonlyMap<IPFamily, FamilyRules>
   readonly without: Readonly<Partial<Record<IPFamily, string>>>
+}
+
+/** Gives the Services that cannot be carried. Each family is tried, whatever becomes of the other. */
+const syncFamilies = async ({ families, without }: Opened, change: Change): Promise<Refused> => {
+  const results = await Promise.allSettled([...families.values()].map((rules) => rules.sync(change)))
+  const refused: Refused = new Map()
+  for (const forwarding of change.set) {
+    const reason = without[forwarding.family]
+    if (reason !== undefined) refused.set(forwarding.key, { forwarding, reason })
+  }
+  for (const result of results) {
+    if (result.status === 'rejected') throw result.reason
+    for (const [key, why] of result.value) refused.set(key, why)
+  }
+  return refused
 }
 
 /** Fails with what keeps both flavours from being used. */
