@@ -8,16 +8,17 @@ import {
   type Backend,
   type CleanupReport,
   cleanupModes,
+  holderOfSharedNames,
   type LocalAddresses,
   type ModeDeps,
   type ModeName,
   type OpenedBackend,
   openBackend,
   PROXY_MODES,
+  sharesNames,
   withLoopbackNodePorts,
 } from '../proxy/index.ts'
 import type { ClusterOptions } from './options.ts'
-import { areSharedNamesFree, sharesNames } from './shared-names.ts'
 
 /** How this instance carries Services. */
 export interface ServiceMode extends OpenedBackend {
@@ -75,7 +76,7 @@ const removeRules = async (deps: ModeDeps, dataDir: string, keep?: ModeName): Pr
   const last = (await readFile(recordOf(dataDir), 'utf8').catch(() => '')).trim()
   const lastMode = PROXY_MODES.find((mode) => mode !== 'auto' && mode === last)
   const hasShared = lastMode !== undefined && lastMode !== 'auto' && sharesNames(lastMode)
-  const mayShare = hasShared && ((keep !== undefined && sharesNames(keep)) || (await areSharedNamesFree()))
+  const mayShare = hasShared && ((keep !== undefined && sharesNames(keep)) || (await holderOfSharedNames()) === undefined)
   return cleanupModes(deps, keep, (mode) => mayShare || !sharesNames(mode))
 }
 

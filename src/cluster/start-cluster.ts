@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { createLogger, errorMessage, type Logger, realClock, UserError, VERSION } from '../base/index.ts'
 import type { Client } from '../client/index.ts'
 import { type Capabilities, type Host, realHost } from '../host/index.ts'
+import { claimOfSharedNames, sharesNames } from '../proxy/index.ts'
 import { serveControl } from './control.ts'
 import { startControlPlane } from './control-plane.ts'
 import { type DataPlane, startDataPlane } from './data-plane.ts'
@@ -15,7 +16,6 @@ import { type ClusterFlags, type ClusterOptions, environmentOf, type Privileges,
 import { createPodLogsRelay } from './pod-logs-relay.ts'
 import { podNetwork } from './pod-network.ts'
 import { openServiceMode, type ServiceMode } from './proxy-mode.ts'
-import { claimOfSharedNames, sharesNames } from './shared-names.ts'
 import { type InstanceStatus, readStatus, startTicksOf } from './status-file.ts'
 import { createStatusWriter } from './status-writer.ts'
 
@@ -112,7 +112,9 @@ const startParts = async (request: Request): Promise<Parts> => {
   const writer = createStatusWriter(await initialStatus(options, serviceMode), log)
   request.onStep('store')
   const { store } = await lifecycle.start(storeOf({ dataDir: options.dataDir, clock: realClock, log }))
-  if (sharesNames(serviceMode.mode)) await lifecycle.start(claimOfSharedNames(serviceMode.mode))
+  if (sharesNames(serviceMode.mode)) {
+    await lifecycle.start(claimOfSharedNames(serviceMode.mode, `fairway up with --data-dir ${options.dataDir}`))
+  }
   await serviceMode.takeOver()
   const { network } = await lifecycle.start(podNetwork({ host, options, isInKernel: serviceMode.isInKernel }))
   const deps = { ...request, clock: realClock, network, serviceMode, podLogs: createPodLogsRelay(), writer }

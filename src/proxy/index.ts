@@ -25,13 +25,16 @@ export {
 } from './loopback-node-ports/index.ts'
 export {
   type CleanupReport,
+  claimOfSharedNames,
   cleanupModes,
+  holderOfSharedNames,
   type ModeDeps,
   type ModeName,
   type OpenedBackend,
   openBackend,
   PROXY_MODES,
   type ProxyMode,
+  sharesNames,
 } from './modes/index.ts'
 export { createProxy, type MachineSource, type Proxy, type ProxyOptions } from './proxy.ts'
 export type { NodeConfig } from './snapshot.ts'

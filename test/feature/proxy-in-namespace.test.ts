@@ -186,6 +186,30 @@ describe.skipIf(!isRoot)('fairway proxy in a network namespace of its own', () =
     })
   })
 
+  it('lets one at a time have the names of kube-proxy, until it ends', async () => {
+    const first = start('iptables')
+    await first.ready()
+    const holder = `fairway proxy of node n1, pid ${first.process.pid}`
+    const refused = await runProxy([...args, '--proxy-mode', 'iptables'], inside)
+    expect(refused.code).toBe(1)
+    expect(refused.stderr).toContain(
+      `fairway: another fairway on this machine (${holder}) uses the chains that --proxy-mode=iptables needs (kube-proxy's names); end it, or choose nftables, ebpf or userspace\n`,
+    )
+    const cleanup = await runProxy(['--cleanup', '--ebpf-cgroup', cgroup.folder], inside)
+    expect(cleanup.code).toBe(1)
+    expect(cleanup.stderr).toContain(`not removed: rules of iptables and ipvs: another fairway (${holder}) uses them; end it first`)
+    const other = start('nftables')
+    await other.ready()
+    await other.stop()
+    await command('ip', [...inside.slice(1), 'nft', 'delete', 'table', 'ip', 'fairway'])
+    expect(await reached()).toBe(PODS[0])
+    await first.stop('SIGKILL')
+    const second = start('iptables')
+    await second.ready()
+    expect(await reached()).toBe(PODS[0])
+    await second.stop()
+  })
+
   it('removes at the start what the mode before left', async () => {
     const before = start('nftables')
     await before.ready()

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { sharesNames } from '../../src/cluster/shared-names.ts'
+import { sharesNames } from '../../src/proxy/index.ts'
 import { instanceArgs, isRoot } from '../support/instance.ts'
 import { machineState } from '../support/machine-state.ts'
 import {

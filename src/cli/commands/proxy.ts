@@ -5,11 +5,13 @@ import { realExec } from '../../host/index.ts'
 import { loadLibc } from '../../host/native/index.ts'
 import {
   cleanupModes,
+  holderOfSharedNames,
   type Problem,
   type ProxySettings,
   readConfiguration,
   readFlags,
   resolveSettings,
+  sharesNames,
 } from '../../proxy/index.ts'
 import { type GivenFlags, givenFlags } from '../proxy/flags.ts'
 import { localAddressesOf } from '../proxy/machine.ts'
@@ -75,7 +77,11 @@ const tableNameOf = ({ tableName = DEFAULT_TABLE }: GivenFlags): string => {
 }
 
 const removeAll = async (deps: Parameters<typeof cleanupModes>[0]): Promise<void> => {
-  const { removed, skipped, failed } = await cleanupModes(deps)
+  const holder = await holderOfSharedNames()
+  const report = await cleanupModes(deps, undefined, (mode) => holder === undefined || !sharesNames(mode))
+  const { removed, skipped } = report
+  const inUse = holder === undefined ? [] : [`rules of iptables and ipvs: another fairway (${holder}) uses them; end it first`]
+  const failed = [...report.failed, ...inUse]
   for (const what of removed) console.log(`removed ${what}`)
   for (const what of skipped) console.error(`not looked for: ${what}`)
   if (failed.length > 0) throw new UserError(`not removed: ${failed.join('; ')}`)

@@ -5,9 +5,11 @@ import { createEventRecorder, type HttpClient } from '../../client/index.ts'
 import type { Exec } from '../../host/index.ts'
 import type { Libc } from '../../host/native/index.ts'
 import {
+  claimOfSharedNames,
   cleanupModes,
   createProxy,
   healthEndpoint,
+  holderOfSharedNames,
   type ModeDeps,
   type ModeName,
   metricsEndpoint,
@@ -16,6 +18,7 @@ import {
   openBackend,
   type ProxySettings,
   type Proxy as ServiceProxy,
+  sharesNames,
   withLoopbackNodePorts,
 } from '../../proxy/index.ts'
 import { connectProxy, proxyConnection, serviceCIDRsMissing } from './connect.ts'
@@ -133,10 +136,15 @@ const runOnce = async (state: State, isFirst: boolean, signal: AbortSignal): Pro
   const { settings, log } = options
   const life = new AbortController()
   const stopListening = ranges.onChange(() => life.abort())
+  const claim = new AbortController()
+  let claimed: Running = { stopped: Promise.resolve() }
   try {
     const deps = await modeDeps(state)
     const opened = await openBackend(settings.mode, deps)
     const { mode, reason } = opened
+    if (sharesNames(mode)) {
+      claimed = await claimOfSharedNames(mode, `fairway proxy of node ${settings.nodeName}`).start(claim.signal)
+    }
     log.info('proxy mode', { mode, reason, serviceCIDRs: deps.serviceCIDRs })
     if (isFirst) await removeOtherModes(deps, mode, log)
     const proxy = proxyOf(state, opened)
@@ -148,6 +156,8 @@ const runOnce = async (state: State, isFirst: boolean, signal: AbortSignal): Pro
     await stopped
   } finally {
     stopListening()
+    claim.abort()
+    await claimed.stopped
   }
 }
 
@@ -171,7 +181,9 @@ const modeDeps = async (state: State): Promise<ModeDeps> => {
 }
 
 const removeOtherModes = async (deps: ModeDeps, mode: ModeName, log: Logger): Promise<void> => {
-  const { removed, failed } = await cleanupModes(deps, mode)
+  // What another instance uses is not left over.
+  const holder = sharesNames(mode) ? undefined : await holderOfSharedNames()
+  const { removed, failed } = await cleanupModes(deps, mode, (other) => holder === undefined || !sharesNames(other))
   if (removed.length > 0) log.info('removed what another mode left', { removed })
   if (failed.length > 0) log.info('what another mode may have left could not be looked for or removed', { failed })
 }

@@ -8,3 +8,4 @@ export {
   type ProxyMode,
 } from './mode.ts'
 export { type CleanupReport, cleanupModes, openBackend } from './open.ts'
+export { claimOfSharedNames, holderOfSharedNames, sharesNames } from './shared-names.ts'
