@@ -21,7 +21,9 @@ export interface RoutePolicy {
   readonly answer?: FixedAnswer
   /** The first whose rule takes the request replaces the target's backend. */
   readonly canaries?: readonly Canary[]
-  /** The path, with or without a query, that the pod sees. */
+  /**
+   * The path that the pod sees. The request's query follows it; after a `?` of the template's own, joined with `&` (as nginx has it).
+   */
   readonly rewrite?: Template
   /** The Host that the pod sees. */
   readonly upstreamHost?: Template
@@ -58,8 +60,8 @@ export type Template = readonly (string | Variable)[]
 
 export type Variable =
   | { readonly of: 'host' | 'scheme' | 'method' | 'path' | 'query' | 'requestUri' | 'clientAddress' | 'requestId' }
-  /** `https://host/path?query` of the request, percent-encoded for use in a query. */
-  | { readonly of: 'escapedUrl' }
+  /** `https://host/path?query` of the request, or only `/path?query`, percent-encoded for use in a query. */
+  | { readonly of: 'escapedUrl' | 'escapedRequestUri' }
   /** Of the route's regular expression; 0 is the whole match. */
   | { readonly of: 'capture'; readonly index: number }
   /** `name` in lower case; empty when the request has none. */
