@@ -28,6 +28,25 @@ export interface EngineSettings {
   readonly maxIdlePerEndpoint: number
   /** Endpoints tried for one request, the first included. */
   readonly maxTries: number
+  /** Requests that one endpoint has at a time; others go elsewhere (503 when every endpoint is full). */
+  readonly maxRequestsPerEndpoint: number
+  /** An endpoint gets no requests for a while after so many failures, or refused connects, in a row; 0 for never. */
+  readonly ejectAfterFailures: number
+  readonly ejectAfterRefused: number
+  /** The same after this share of failures and 502/503/504 among at least `ejectWindowRequests` in a window; 0 for never. */
+  readonly ejectRatio: number
+  readonly ejectWindowRequests: number
+  readonly ejectWindowMs: number
+  /** For how long: this, times how often it happened lately, up to the maximum. */
+  readonly ejectionMs: number
+  readonly maxEjectionMs: number
+  /** Of a backend's endpoints; those that failed later stay. */
+  readonly maxEjectedShare: number
+  /** Retries of a backend as a share of its requests over the last 10 s; some are always allowed. */
+  readonly retryShare: number
+  readonly retriesPerSecond: number
+  /** Active health checks at the same time. */
+  readonly maxConcurrentChecks: number
   /** CIDRs whose X-Forwarded-* fields are believed. */
   readonly trustedProxies: readonly string[]
   /** How long requests may take after a stop. */
@@ -53,6 +72,18 @@ export const defaultSettings: EngineSettings = {
   upstreamIdleTimeoutMs: 4_000,
   maxIdlePerEndpoint: 1_024,
   maxTries: 3,
+  maxRequestsPerEndpoint: 0,
+  ejectAfterFailures: 5,
+  ejectAfterRefused: 2,
+  ejectRatio: 0.8,
+  ejectWindowRequests: 20,
+  ejectWindowMs: 10_000,
+  ejectionMs: 10_000,
+  maxEjectionMs: 300_000,
+  maxEjectedShare: 0.5,
+  retryShare: 0.2,
+  retriesPerSecond: 3,
+  maxConcurrentChecks: 32,
   trustedProxies: [],
   drainTimeoutMs: 10_000,
   tlsHandshakeTimeoutMs: 10_000,
