@@ -22,4 +22,12 @@ export { createHttpClient, type HttpClient, type HttpClientOptions, type LogQuer
 export { createInProcessClient, type InProcessClientOptions } from './in-process.ts'
 export { type InClusterOptions, inClusterConnection } from './kubeconfig/in-cluster.ts'
 export { type KubeconfigOptions, loadKubeconfig } from './kubeconfig/load.ts'
+export {
+  createLeaderElection,
+  type LeaderElection,
+  type LeaderElectionOptions,
+  type Leadership,
+  type LeaderTiming,
+  soleLeader,
+} from './leases/index.ts'
 export type { PodLogRequest, PodLogs } from './pod-logs.ts'

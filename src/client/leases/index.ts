@@ -1,0 +1,8 @@
+export {
+  createLeaderElection,
+  type LeaderElection,
+  type LeaderElectionOptions,
+  type Leadership,
+  type LeaderTiming,
+  soleLeader,
+} from './leader-election.ts'
