@@ -1,13 +1,13 @@
 import type { OutsideTarget, RoutePolicy } from '../table/index.ts'
 
-/** A request as policies see it; one object serves all requests of a connection. */
+/** A request as policies see it; one object is reused by all requests of a connection. */
 export interface RequestView {
   readonly method: string
-  /** In canonical form. */
+  /** Canonical. */
   readonly host: string
-  /** As the client wrote it. */
+  /** As the client sent it. */
   readonly authority: string
-  /** In canonical form. */
+  /** Canonical. */
   readonly path: string
   /** Empty, or with its `?`. */
   readonly query: string
@@ -17,42 +17,55 @@ export interface RequestView {
   readonly requestId: string
   /** Of the route's regular expression; the first is the whole match. */
   readonly captures: readonly string[] | undefined
-  /** The value of a field, its lines joined by `, ` (Cookie: `; `); `name` in lower case. */
+  /** All end-to-end field lines, each with its CRLF; external authentication passes them on. A fixed few are asked for when left out. */
+  readonly fieldLines?: string
+  /** `name` in lower case; several fields are joined by `, `, Cookie by `; `. */
   field(name: string): string | undefined
 }
 
 /** An answer instead of a pod's. */
 export interface Answer {
   readonly status: number
-  /** One word for `X-Fairway-Reason` and metrics, of `[a-z0-9-]`. */
+  /** A word for `X-Fairway-Reason` and metrics: `[a-z0-9-]`. */
   readonly reason: string
-  /** Lines, each with its CRLF; no framing, no Content-Type. */
+  /** Field lines, each with its CRLF; neither `Content-Type` nor `Content-Length`. */
   readonly fields: string
   readonly body: string
+  /** Empty: no such field. */
   readonly contentType: string
 }
 
-/** Fields that authentication sets on the request to the pod. */
+/** A change of field lines: what has a name in `remove` (lower case) goes, then `lines` (each with its CRLF) are added. */
 export interface FieldLines {
-  /** Lower-case names that are taken out of the client's request first. */
   readonly remove: readonly string[]
-  /** Lines, each with its CRLF. */
   readonly lines: string
 }
 
 export type Verdict =
   | { readonly answer: Answer }
-  /** `responseFields`: lines for the answer to the client, such as Set-Cookie. */
-  | { readonly requestFields: FieldLines | undefined; readonly responseFields: string }
+  | {
+      readonly requestFields: FieldLines
+      /** Lines for the client, such as Set-Cookie of external authentication. */
+      readonly responseFields: string
+      /** `responseFields` go with every status of the pod, not only with those that {@link takesAddedFields} names. */
+      readonly isForAnyStatus: boolean
+    }
 
 export interface CompiledPolicy {
   readonly policy: RoutePolicy
-  /** What can be decided at once; undefined: go on. */
+  /**
+   * Everything that is decided at once: refusal, redirects, access, CORS preflight, limits, and a fixed answer that no authentication
+   * guards. Undefined: go on.
+   */
   admit(request: RequestView): Answer | undefined
-  /** `done` is called once, perhaps at once; the returned function cancels. */
+  /**
+   * There when a request must be authenticated; also gives the fixed answer behind that. `done` is called exactly once, perhaps at once,
+   * and never after the returned function, which cancels.
+   */
   readonly authorize?: (request: RequestView, done: (verdict: Verdict) => void) => () => void
-  /** Called once for each request that `admit` let through, when it has ended. */
+  /** Ends what `limits.connections` counts: called once for each request that {@link admit} let through, when it has ended. */
   readonly release?: (request: RequestView) => void
+  /** A canary that takes this request. */
   readonly canary?: (
     request: RequestView,
   ) => { readonly backend: string; readonly labels: Readonly<Record<string, string>> } | undefined
@@ -61,21 +74,28 @@ export interface CompiledPolicy {
   readonly upstreamHost?: (request: RequestView) => string
   /** Edits field lines on their way to the pod. */
   readonly editRequest?: (fields: string, request: RequestView) => string
-  /** Edits field lines on their way to the client. */
+  /** Edits field lines of a pod's answer: edits, CORS, cookies and redirects. {@link Answer}s have had it already. */
   readonly editResponse?: (fields: string, status: number, request: RequestView) => string
-  readonly sticky?: {
-    /** The endpoint that the client's cookie asks for. */
-    wanted(request: RequestView): string | undefined
-    /** The Set-Cookie line for an endpoint. */
-    cookie(id: string, request: RequestView): string
-  }
+  readonly sticky?: StickyPolicy
   readonly hashKey?: (request: RequestView) => string
   readonly mirror?: (request: RequestView) => MirrorRequest
 }
 
+export interface StickyPolicy {
+  /** The endpoint id that the client's cookie asks for. */
+  wanted(request: RequestView): string | undefined
+  /** The Set-Cookie line, with its CRLF, for an endpoint id. */
+  cookie(id: string, request: RequestView): string
+}
+
 export interface MirrorRequest {
   readonly target: OutsideTarget
+  /** Path and query. */
   readonly path: string
   readonly host: string | undefined
   readonly withBody: boolean
 }
+
+/** Statuses of an answer to which nginx's `add_header` adds without `always`. */
+export const takesAddedFields = (status: number): boolean => ADDED.has(status)
+const ADDED: ReadonlySet<number> = new Set([200, 201, 204, 206, 301, 302, 303, 304, 307, 308])
