@@ -12,7 +12,7 @@ import { createBpf } from '../../src/kernel/bpf/index.ts'
 import { createNft } from '../../src/kernel/nft/index.ts'
 import type { Target } from '../../src/model/index.ts'
 import type { Change } from '../../src/proxy/backend.ts'
-import { createEbpfBackend, type FreeSockets } from '../../src/proxy/backends/ebpf/index.ts'
+import { createEbpfBackend } from '../../src/proxy/backends/ebpf/index.ts'
 import { createNftablesBackend } from '../../src/proxy/backends/nftables/index.ts'
 
 export type Request =
@@ -50,13 +50,13 @@ export interface Seen {
 export const INSTANCE = 'fairway_lab'
 
 /** The backend of a holder: the same in the test's process and in one that is killed. */
-export const openBackend = async ({ cgroup, namespace, serviceCIDRs }: Holder, freeSockets?: FreeSockets) => {
+export const openBackend = async ({ cgroup, namespace, serviceCIDRs }: Holder) => {
   const libc = await loadLibc()
   if ('missing' in libc) throw new Error(libc.missing)
   const exec: typeof realExec = (argv, options) => realExec(['ip', 'netns', 'exec', namespace, ...argv], options)
   const inner = createNftablesBackend({ nft: createNft(exec), tableName: 'fairway-test', serviceCIDRs })
   const bpf = createBpf({ libc, namespace: `/run/netns/${namespace}` })
-  return createEbpfBackend({ bpf, inner, cgroup, instance: INSTANCE, ...(freeSockets === undefined ? {} : { freeSockets }) })
+  return createEbpfBackend({ bpf, inner, cgroup, instance: INSTANCE })
 }
 
 const SILENCE_MS = 1_000

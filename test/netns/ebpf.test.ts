@@ -2,15 +2,16 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { realClock, silentLogger } from '../../src/base/index.ts'
 import { loadLibc } from '../../src/host/native/index.ts'
 import type { IPFamily } from '../../src/ip/index.ts'
 import { createBpf } from '../../src/kernel/bpf/index.ts'
 import { openTestCgroup, type TestCgroup } from '../../src/kernel/bpf/testing/index.ts'
-import { createNetlinkSockDiag, createSocketFreer } from '../../src/kernel/sockdiag/index.ts'
 import { type Forwarding, serviceForwarding } from '../../src/model/index.ts'
 import { endpoint, port, service, slice } from '../../src/model/testing/index.ts'
 import { backendConformance } from '../../src/proxy/backend.conformance.ts'
 import { ebpfLeftovers, probeEbpf } from '../../src/proxy/backends/ebpf/index.ts'
+import { openBackend as openMode } from '../../src/proxy/index.ts'
 import { type Holder, INSTANCE, openBackend, type Request, type Seen } from './ebpf-process.ts'
 import { canOpenLab, type Lab, openLab, POD_PORT } from './lab.ts'
 
@@ -227,11 +228,19 @@ describe.skipIf(!canRun)('ebpf proxy between network namespaces', () => {
     if ('missing' in libc) return
     const { pods, clusterIP, sources } = lab.plan(family)
     const [first = '', second = ''] = pods
-    const namespaces = async () => [lab.node.path, `/run/netns/${lab.agentAt(sources.pod).namespace}`]
-    const sockDiag = createNetlinkSockDiag(libc)
-    const backend = await openBackend(holder(), (endpoint) =>
-      createSocketFreer({ sockDiag, namespaces, isOurs: ({ cookie }) => endpoint.isServed(cookie) })(endpoint),
-    )
+    await (await newBackend()).cleanup()
+    // As `fairway proxy --proxy-mode ebpf` makes it: it looks into every network namespace of the machine.
+    const { mode, backend } = await openMode('ebpf', {
+      exec: (argv, options) => lab.node.exec(argv, options),
+      libc,
+      namespace: lab.node.path,
+      serviceCIDRs: holder().serviceCIDRs,
+      tableName: 'fairway-test',
+      clock: realClock,
+      log: silentLogger,
+      ebpf: { cgroup: cgroup.folder },
+    })
+    expect(mode).toBe('ebpf')
     await backend.sync(full(family, web(family, [first], ['UDP'])))
     for (const namespace of [lab.node.name, lab.agentAt(sources.pod).namespace]) {
       const client = await startHelper(namespace)
@@ -244,6 +253,7 @@ describe.skipIf(!canRun)('ebpf proxy between network namespaces', () => {
       await client.kill()
       await backend.sync(full(family, web(family, [first], ['UDP'])))
     }
+    await backend.cleanup()
   })
 
   it('tells and repairs what others changed', async () => {
