@@ -1,7 +1,9 @@
 import type { Deadlines } from './deadlines.ts'
+import type { ExchangeRecord } from './exchange/record.ts'
+import type { CompiledPolicy } from './policy/contract.ts'
 import type { EngineSettings } from './settings.ts'
 import type { Stats } from './stats.ts'
-import type { Matcher, Target } from './table/index.ts'
+import type { Matcher, RoutePolicy, Target } from './table/index.ts'
 import type { Backends } from './upstream/backends.ts'
 
 /** What all connections of a worker share. */
@@ -11,14 +13,23 @@ export interface EngineContext {
   readonly matcher: Matcher
   readonly backends: Backends
   readonly stats: Stats
+  readonly policies: { of(policy: RoutePolicy): CompiledPolicy }
+  /** Told of each request that has ended; undefined when nobody wants to know. */
+  readonly observer: ExchangeObserver | undefined
   /** No new requests: answers say `Connection: close`. */
   isDraining: boolean
   newRequestId(): string
   isTrusted(address: string): boolean
   /** Which certificate a TLS client that names `host` gets; undefined for the built-in one. */
   certificateOf(host: string): string | undefined
+  /** The answer to an ACME challenge at this path. */
+  challengeOf(path: string): string | undefined
   /** A request that the engine answered itself. */
   report(failure: FailedRequest): void
+}
+
+export interface ExchangeObserver {
+  onExchangeEnd(record: ExchangeRecord): void
 }
 
 export interface FailedRequest {

@@ -1,11 +1,12 @@
 import type { EngineContext } from '../context.ts'
 import type { Timed } from '../deadlines.ts'
+import { engineAnswer, reasonOf } from '../exchange/answers.ts'
+import { Exchange } from '../exchange/exchange.ts'
 import type { Transport, TransportOwner } from '../transport.ts'
-import { ownAnswer, reasonOf } from './answers.ts'
 import { type BodySink, ChunkedDecoder } from './chunked.ts'
-import { Exchange, type ExchangeClient } from './exchange.ts'
 import { ForwardedLines, type Peer } from './forwarded.ts'
 import { RequestHead, readRequestHead } from './request-head.ts'
+import { type RequestReader, ResponseWriter } from './response-writer.ts'
 import { HEAD_COMPLETE, HEAD_INCOMPLETE, HeadScan, scanHead } from './scan.ts'
 
 const Phase = { head: 0, length: 1, chunked: 2, wait: 3, tunnel: 4, linger: 5, closed: 6 } as const
@@ -17,7 +18,7 @@ export interface ServerName {
 }
 
 /** A client's connection: reads requests one after another and has each carried out by the exchange. */
-export class ClientConnection implements TransportOwner, Timed, BodySink, ExchangeClient {
+export class ClientConnection implements TransportOwner, Timed, BodySink, RequestReader {
   deadlineMs = 0
   readonly forwarded: ForwardedLines
   hasBodyBytes = false
@@ -26,6 +27,7 @@ export class ClientConnection implements TransportOwner, Timed, BodySink, Exchan
   readonly #onGone: () => void
   readonly #request = new RequestHead()
   readonly #scan = new HeadScan()
+  readonly #writer: ResponseWriter
   readonly #exchange: Exchange
   #transport: Transport | undefined
   #chunks: ChunkedDecoder | undefined
@@ -45,7 +47,8 @@ export class ClientConnection implements TransportOwner, Timed, BodySink, Exchan
     this.#serverName = options.serverName
     this.#onGone = options.onGone
     this.forwarded = new ForwardedLines(peer, context.isTrusted)
-    this.#exchange = new Exchange(context, this, this.#request)
+    this.#writer = new ResponseWriter(this, this.#request)
+    this.#exchange = new Exchange(context, this.#writer, this.#request)
     this.deadlineMs = context.deadlines.after(context.settings.headTimeoutMs)
     context.deadlines.add(this)
   }
@@ -143,7 +146,7 @@ export class ClientConnection implements TransportOwner, Timed, BodySink, Exchan
     if (this.#phase !== Phase.tunnel) this.deadlineMs = this.#context.deadlines.after(this.#context.settings.writeTimeoutMs)
   }
 
-  onExchangeEnd(keepAlive: boolean): void {
+  onAnswered(keepAlive: boolean): void {
     if (this.#phase === Phase.closed) return
     if (!keepAlive) {
       this.#linger()
@@ -205,7 +208,7 @@ export class ClientConnection implements TransportOwner, Timed, BodySink, Exchan
       this.#held = Buffer.from(bytes.subarray(at, to))
       // A pipelined request waits for its turn in the kernel's buffer, not in ours.
       this.#pauseReading()
-    } else if (!this.isRequestComplete && !this.#exchange.isConnected) this.pauseRequest()
+    } else if (!this.isRequestComplete && !this.#exchange.wantsBody) this.pauseRequest()
     else if (this.#isPaused && !this.#exchange.isBlocked && !this.transport.hasBacklog) this.resumeRequest()
   }
 
@@ -253,12 +256,7 @@ export class ClientConnection implements TransportOwner, Timed, BodySink, Exchan
       this.#phase = Phase.length
       this.#remaining = request.contentLength
     } else this.#phase = Phase.wait
-    const { settings } = this.#context
     this.#exchange.prepare()
-    if (request.contentLength > settings.maxBodyBytes) {
-      this.#exchange.refuse(413, 'body-too-large')
-      return
-    }
     if (this.#serverName !== undefined && this.#context.certificateOf(request.host) !== this.#serverName.certificate) {
       this.#exchange.refuse(421, 'other-certificate')
       return
@@ -282,7 +280,7 @@ export class ClientConnection implements TransportOwner, Timed, BodySink, Exchan
       this.#exchange.refuse(400, 'malformed-chunk')
       return to
     }
-    if (this.#bodyBytes > this.#context.settings.maxBodyBytes) {
+    if (this.#bodyBytes > this.#exchange.maxBodyBytes) {
       this.#exchange.refuse(413, 'body-too-large')
       return to
     }
@@ -304,7 +302,9 @@ export class ClientConnection implements TransportOwner, Timed, BodySink, Exchan
   #refuseHead(status: number): void {
     const { stats, report } = this.#context
     const reason = reasonOf(status)
-    this.transport.append(ownAnswer({ status, reason, keepAlive: false, isHead: false }))
+    this.#request.keepAlive = false
+    this.#request.method = ''
+    this.#writer.sendAnswer(engineAnswer(status, reason))
     stats.requests++
     stats.countResponse(status)
     stats.countFailure(reason)

@@ -22,6 +22,22 @@ export class ForwardedLines {
       `X-Forwarded-Proto: ${scheme(peer)}\r\nX-Forwarded-Port: ${peer.localPort}\r\n`
   }
 
+  get isTlsPort(): boolean {
+    return this.#peer.isTlsPort
+  }
+
+  /** The client, as far as trusted proxies know it. */
+  clientAddress(request: RequestHead): string {
+    const { address, isTrusted } = this.#peer
+    return isTrusted && request.forwardedFor !== '' ? this.#client(`${request.forwardedFor}, ${address}`) : address
+  }
+
+  /** The client came over TLS, to us or to a trusted proxy. */
+  isSecure(request: RequestHead): boolean {
+    const { isTlsPort, isTrusted } = this.#peer
+    return isTlsPort || (isTrusted && PROTO_HTTPS.test(request.identity))
+  }
+
   of(request: RequestHead): string {
     const host = request.authority === '' ? '' : `X-Forwarded-Host: ${request.authority}\r\n`
     return this.#peer.isTrusted ? this.#trusted(request, host) : this.#constant + host
@@ -50,5 +66,7 @@ export class ForwardedLines {
     return addresses.findLast((address) => !this.#isTrusted(address)) ?? addresses[0] ?? this.#peer.address
   }
 }
+
+const PROTO_HTTPS = /^x-forwarded-proto:[ \t]*https[ \t]*$/im
 
 const scheme = (peer: Peer): string => (peer.isTlsPort ? 'https' : 'http')

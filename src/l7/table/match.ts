@@ -1,3 +1,4 @@
+import { RE2JS } from 're2js'
 import type { HostPattern, HostRoutes, PathRoute, Target } from './route-table.ts'
 
 /** Where a request goes and by which rule; `pattern` is undefined when no host took it. */
@@ -6,13 +7,15 @@ export interface Match {
   /** Undefined when a fallback took it. */
   readonly route: PathRoute | undefined
   readonly target: Target
+  /** Of a route with a regular expression; the first is the whole match. */
+  readonly captures?: readonly string[]
 }
 
 /**
  * Finds routes: a hash lookup on the host and a walk over the path's elements, whatever the number of rules.
  * A precise host wins over a wildcard, a wildcard over any; a path that the chosen host lacks goes to the host's
- * fallback, then to the table's, never to a less specific host. In a host the longest rule path wins, and an
- * exact one over a prefix of the same length.
+ * fallback, then to the table's, never to a less specific host. In a host the longest rule path wins; of the same length an
+ * exact one over a regular expression over a prefix. Expressions are tried one after another, each in linear time (RE2).
  */
 export class Matcher {
   readonly #hosts = new Map<HostPattern, CompiledHost>()
@@ -49,7 +52,15 @@ export class Matcher {
 interface CompiledHost {
   readonly exact: ReadonlyMap<string, Match> | undefined
   readonly root: Node
+  /** The longest first. */
+  readonly expressions: readonly Expression[]
   readonly fallback: Match | undefined
+}
+
+interface Expression {
+  readonly match: Match
+  readonly length: number
+  readonly pattern: RE2JS
 }
 
 interface Node {
@@ -60,17 +71,23 @@ interface Node {
 const compileHost = (pattern: HostPattern, routes: HostRoutes): CompiledHost => {
   const exact = new Map<string, Match>()
   const root: Node = { children: undefined, prefix: undefined }
+  const expressions: Expression[] = []
   for (const route of routes.paths) {
     const match: Match = { pattern, route, target: route.target }
-    if (route.match === 'prefix') addPrefix(root, match, route.path)
+    if (route.match === 'regex') expressions.push({ match, length: route.path.length, pattern: compileExpression(route.path) })
+    else if (route.match === 'prefix') addPrefix(root, match, route.path)
     else if (!exact.has(route.path)) exact.set(route.path, match)
   }
   return {
     exact: exact.size === 0 ? undefined : exact,
     root,
+    expressions: expressions.sort((a, b) => b.length - a.length),
     fallback: routes.fallback && { pattern, route: undefined, target: routes.fallback },
   }
 }
+
+/** From the start of the path on, without case, as ingress-nginx has its locations. */
+const compileExpression = (source: string): RE2JS => RE2JS.compile(`^(?:${source})`, RE2JS.CASE_INSENSITIVE)
 
 const addPrefix = (root: Node, match: Match, path: string): void => {
   let node = root
@@ -92,10 +109,23 @@ const ruleLength = (match: Match): number => match.route?.path.length ?? 0
 
 const findPath = (host: CompiledHost, path: string): Match | undefined => {
   const prefix = longestPrefix(host.root, path)
-  if (host.exact === undefined) return prefix
-  const exact = host.exact.get(path)
-  if (exact === undefined || prefix === undefined) return exact ?? prefix
-  return ruleLength(exact) >= ruleLength(prefix) ? exact : prefix
+  const exact = host.exact?.get(path)
+  const isExact = exact !== undefined && (prefix === undefined || ruleLength(exact) >= ruleLength(prefix))
+  const plain = isExact ? exact : prefix
+  if (host.expressions.length === 0) return plain
+  return matchExpression(host.expressions, path, plain === undefined ? 0 : ruleLength(plain) + (isExact ? 1 : 0)) ?? plain
+}
+
+/** The first expression at least this long that takes the path. */
+const matchExpression = (expressions: readonly Expression[], path: string, length: number): Match | undefined => {
+  for (const expression of expressions) {
+    if (expression.length < length) return undefined
+    const matcher = expression.pattern.matcher(path)
+    if (!matcher.find()) continue
+    const captures = Array.from({ length: matcher.groupCount() + 1 }, (_, i) => matcher.group(i) ?? '')
+    return { ...expression.match, captures }
+  }
+  return undefined
 }
 
 const longestPrefix = (root: Node, path: string): Match | undefined => {

@@ -1,6 +1,17 @@
 import type { Backend } from '../table/index.ts'
 import type { EndpointPool, Pools } from './pool.ts'
 
+/** What a request asks of the choice of its endpoint. */
+export interface ChoiceHint {
+  /** Endpoint that the client's cookie asks for. */
+  readonly wanted?: string | undefined
+  /** Requests with the same key go to the same endpoint. */
+  readonly hashKey?: string | undefined
+  readonly hashSubset?: number | undefined
+  /** Endpoints that this request has tried. */
+  readonly tried?: readonly EndpointPool[] | undefined
+}
+
 /** A backend in service: its endpoints' pools and whose turn it is. */
 export class BackendState {
   readonly unavailable: string | undefined
@@ -24,8 +35,13 @@ export class BackendState {
     return this.#pools
   }
 
+  /** One more retry fits the budget. */
+  mayRetry(): boolean {
+    return true
+  }
+
   /** The endpoint of the next request; undefined when there is none. */
-  choose(): EndpointPool | undefined {
+  choose(_hint?: ChoiceHint): EndpointPool | undefined {
     const pools = this.#pools
     if (this.#next >= pools.length) this.#next = 0
     const first = pools[this.#next++]

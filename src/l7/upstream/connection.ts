@@ -1,27 +1,11 @@
 import type { Deadlines, Timed } from '../deadlines.ts'
-import { type BodySink, ChunkedDecoder } from '../http1/chunked.ts'
+import { type PodRequest, podRequestText } from '../exchange/pod-request.ts'
+import { type BodySink, ChunkedDecoder, lastChunk } from '../http1/chunked.ts'
 import { ResponseHead, readResponseHead } from '../http1/response-head.ts'
 import { HEAD_COMPLETE, HEAD_INCOMPLETE, HeadScan, scanHead } from '../http1/scan.ts'
 import type { EngineSettings } from '../settings.ts'
 import { connectTransport, type Transport, type TransportOwner } from '../transport.ts'
-
-export type UpstreamFailure = 'refused' | 'connect-timeout' | 'reset' | 'invalid-response' | 'response-timeout'
-
-/** The exchange that a connection serves; told of one response at a time. */
-export interface UpstreamUser {
-  onUpstreamConnect(): void
-  /** Also called for 1xx, before the final one. */
-  onResponseHead(head: ResponseHead): void
-  onResponseBytes(bytes: Buffer, from: number, to: number): void
-  onResponseEnd(trailers: string): void
-  onTunnelBytes(bytes: Buffer, from: number, to: number): void
-  onTunnelEnd(): void
-  /** What arrived in one read has been told. */
-  onResponseFlush(): void
-  onUpstreamDrain(): void
-  /** The connection is lost; `silent` when not one byte of a response had come. */
-  onUpstreamFailure(failure: UpstreamFailure, silent: boolean): void
-}
+import type { UpstreamFailure, UpstreamStream, UpstreamUser } from './stream.ts'
 
 export interface UpstreamOwner {
   readonly settings: EngineSettings
@@ -33,13 +17,15 @@ export interface UpstreamOwner {
 
 const Phase = { connecting: 0, idle: 1, head: 2, length: 3, chunked: 4, untilClose: 5, tunnel: 6, closed: 7 } as const
 const MOST_INTERIM = 16
+/** An answer that nobody wants is read to its end up to this size, so that its connection stays. */
+const MOST_DISCARDED = 65_536
 
 /** One keep-alive connection to a pod; carries one request at a time. */
-export class UpstreamConnection implements TransportOwner, Timed, BodySink {
+export class UpstreamConnection implements UpstreamStream, TransportOwner, Timed, BodySink {
   deadlineMs = 0
   /** Served a request before: its next failure may be a stale connection. */
   isReused = false
-  readonly transport: Transport
+  readonly #transport: Transport
   readonly #owner: UpstreamOwner
   readonly #head = new ResponseHead()
   readonly #scan = new HeadScan()
@@ -54,13 +40,21 @@ export class UpstreamConnection implements TransportOwner, Timed, BodySink {
   #upgrade = false
   #reusable = true
   #responses = 0
+  #sendsChunked = false
+  #readMs: number
+  #bodyMs: number
+  #writeMs: number
 
   constructor(owner: UpstreamOwner, to: { readonly address: string; readonly port: number }, user: UpstreamUser) {
     this.#owner = owner
     this.#user = user
-    this.deadlineMs = owner.deadlines.after(owner.settings.connectTimeoutMs)
+    const { settings } = owner
+    this.#readMs = settings.responseTimeoutMs
+    this.#bodyMs = settings.bodyTimeoutMs
+    this.#writeMs = settings.writeTimeoutMs
+    this.deadlineMs = owner.deadlines.after(user.timeouts?.connectMs ?? settings.connectTimeoutMs)
     owner.deadlines.add(this)
-    this.transport = connectTransport(to, this)
+    this.#transport = connectTransport(to, this)
   }
 
   get isConnected(): boolean {
@@ -72,51 +66,86 @@ export class UpstreamConnection implements TransportOwner, Timed, BodySink {
     this.#user = user
   }
 
-  /** A request's head goes out now; the response to it is awaited. */
-  expectResponse(isHead: boolean, upgrade: boolean): void {
-    this.#isHeadRequest = isHead
-    this.#upgrade = upgrade
+  get isBlocked(): boolean {
+    return this.#transport.hasBacklog
+  }
+
+  get isEnded(): boolean {
+    return this.#transport.ended
+  }
+
+  sendHead(request: PodRequest): void {
+    const { settings } = this.#owner
+    this.#readMs = request.timeouts?.readMs ?? settings.responseTimeoutMs
+    this.#bodyMs = request.timeouts?.readMs ?? settings.bodyTimeoutMs
+    this.#writeMs = request.timeouts?.sendMs ?? settings.writeTimeoutMs
+    this.#isHeadRequest = request.method === 'HEAD'
+    this.#upgrade = request.upgrade
+    this.#sendsChunked = request.chunked
     this.#phase = Phase.head
     this.#silent = true
     this.#interim = 0
     this.#scan.reset(0)
     this.#reusable = true
     this.deadlineMs = 0
+    this.#transport.append(podRequestText(request))
   }
 
-  /** The request is sent whole: from now on the pod must answer within its time. */
+  sendBytes(bytes: Buffer, from: number, to: number): void {
+    const transport = this.#transport
+    if (!this.#sendsChunked || this.#phase === Phase.tunnel) {
+      transport.appendBytes(bytes, from, to)
+      return
+    }
+    transport.append(`${(to - from).toString(16)}\r\n`)
+    transport.appendBytes(bytes, from, to)
+    transport.append('\r\n')
+  }
+
+  sendEnd(trailers: string): void {
+    if (this.#sendsChunked) this.#transport.append(lastChunk(trailers))
+  }
+
+  flush(): boolean {
+    return this.#transport.flush()
+  }
+
   awaitResponse(): void {
-    if (this.#phase === Phase.head) this.deadlineMs = this.#owner.deadlines.after(this.#owner.settings.responseTimeoutMs)
+    if (this.#phase === Phase.head) this.deadlineMs = this.#owner.deadlines.after(this.#readMs)
   }
 
-  /** The pod must take what was written within this time. */
   awaitDrain(): void {
-    if (this.#phase === Phase.head) this.deadlineMs = this.#owner.deadlines.after(this.#owner.settings.writeTimeoutMs)
+    if (this.#phase === Phase.head) this.deadlineMs = this.#owner.deadlines.after(this.#writeMs)
   }
 
-  /** The request's body is on its way; it is the client's turn. */
   awaitClient(): void {
     if (this.#phase === Phase.head) this.deadlineMs = 0
   }
 
-  /** The client is slower than the pod: its time does not count. */
   pause(): void {
-    this.transport.pause()
+    this.#transport.pause()
     this.deadlineMs = 0
   }
 
   resume(): void {
-    this.transport.resume()
-    if (this.#phase >= Phase.length && this.#phase <= Phase.untilClose)
-      this.deadlineMs = this.#owner.deadlines.after(this.#owner.settings.bodyTimeoutMs)
+    this.#transport.resume()
+    if (this.#phase >= Phase.length && this.#phase <= Phase.untilClose) this.#awaitBody()
   }
 
-  /** The request was not sent whole: nothing may follow it on this connection. */
   spoil(): void {
     this.#reusable = false
   }
 
-  /** Lets go of the connection without a word to its user. */
+  endTunnel(): void {
+    this.#transport.end()
+  }
+
+  discard(): void {
+    const isShort = this.#phase === Phase.length && this.#remaining <= MOST_DISCARDED
+    if (!isShort || !this.#reusable) this.abandon()
+    else this.#user = NOBODY
+  }
+
   abandon(): void {
     this.#user = undefined
     this.#close()
@@ -223,7 +252,7 @@ export class UpstreamConnection implements TransportOwner, Timed, BodySink {
       this.#chunks.reset()
     } else this.#phase = head.contentLength === -1 ? Phase.untilClose : Phase.length
     this.#remaining = bodiless ? 0 : head.contentLength
-    this.deadlineMs = this.#owner.deadlines.after(this.#owner.settings.bodyTimeoutMs)
+    this.#awaitBody()
     user.onResponseHead(head)
     if (this.#phase === Phase.length && this.#remaining === 0) this.#complete('', head.keepAlive && isAll)
     return true
@@ -236,7 +265,7 @@ export class UpstreamConnection implements TransportOwner, Timed, BodySink {
       user.onTunnelBytes(bytes, at, to)
       return to
     }
-    this.deadlineMs = this.#owner.deadlines.after(this.#owner.settings.bodyTimeoutMs)
+    this.#awaitBody()
     if (this.#phase === Phase.untilClose) {
       user.onResponseBytes(bytes, at, to)
       return to
@@ -257,13 +286,17 @@ export class UpstreamConnection implements TransportOwner, Timed, BodySink {
     return end
   }
 
+  #awaitBody(): void {
+    this.deadlineMs = this.#owner.deadlines.after(this.#bodyMs)
+  }
+
   /** `keepAlive` is false also when bytes follow the response: they belong to no request. */
   #complete(trailers: string, keepAlive: boolean): void {
     const user = this.#user
     this.#responses++
     this.#user = undefined
     this.deadlineMs = 0
-    if (keepAlive && this.#reusable && !this.transport.isWriting) {
+    if (keepAlive && this.#reusable && !this.#transport.isWriting) {
       this.#phase = Phase.idle
       this.isReused = true
       this.#owner.onIdle(this)
@@ -285,7 +318,21 @@ export class UpstreamConnection implements TransportOwner, Timed, BodySink {
     this.#phase = Phase.closed
     this.deadlineMs = 0
     this.#owner.deadlines.remove(this)
-    this.transport.destroy()
+    this.#transport.destroy()
     this.#owner.onClosed(this)
   }
+}
+
+/** Takes the rest of an answer that nobody wants. */
+const NOBODY: UpstreamUser = {
+  timeouts: undefined,
+  onUpstreamConnect: () => {},
+  onResponseHead: () => {},
+  onResponseBytes: () => {},
+  onResponseEnd: () => {},
+  onTunnelBytes: () => {},
+  onTunnelEnd: () => {},
+  onResponseFlush: () => {},
+  onUpstreamDrain: () => {},
+  onUpstreamFailure: () => {},
 }

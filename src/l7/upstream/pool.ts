@@ -1,11 +1,13 @@
 import type { Deadlines } from '../deadlines.ts'
 import type { EngineSettings } from '../settings.ts'
 import type { Endpoint } from '../table/index.ts'
-import { UpstreamConnection, type UpstreamOwner, type UpstreamUser } from './connection.ts'
+import { UpstreamConnection, type UpstreamOwner } from './connection.ts'
+import type { UpstreamUser } from './stream.ts'
 
 /** Connections to one endpoint; the most recently used is used first, so that surplus ones age and close. */
 export class EndpointPool implements UpstreamOwner {
   readonly endpoint: Endpoint
+  readonly id: string
   readonly settings: EngineSettings
   readonly deadlines: Deadlines
   /** Backends that use this endpoint. */
@@ -17,6 +19,7 @@ export class EndpointPool implements UpstreamOwner {
 
   constructor(endpoint: Endpoint, settings: EngineSettings, deadlines: Deadlines) {
     this.endpoint = endpoint
+    this.id = `${endpoint.address} ${endpoint.port}`
     this.settings = settings
     this.deadlines = deadlines
   }
@@ -37,6 +40,9 @@ export class EndpointPool implements UpstreamOwner {
     this.#all.add(connection)
     return connection
   }
+
+  /** One try at this endpoint has ended. */
+  onOutcome(_outcome: 'ok' | 'bad' | 'failed', _latencyMs: number): void {}
 
   onIdle(connection: UpstreamConnection): void {
     this.active--

@@ -1,0 +1,119 @@
+import type { EngineContext } from '../context.ts'
+import type { RequestHead } from '../http1/request-head.ts'
+import type { ResponseHead } from '../http1/response-head.ts'
+import { removeNamed } from '../http1/text.ts'
+import type { Answer, CompiledPolicy, FieldLines } from '../policy/contract.ts'
+import type { Match, RoutePolicy, Target } from '../table/index.ts'
+import type { ChoiceHint } from '../upstream/backends.ts'
+import type { EndpointPool } from '../upstream/pool.ts'
+import type { ExchangeClient } from './client.ts'
+import type { PodRequest } from './pod-request.ts'
+import { HeadView } from './view.ts'
+
+/** Where one request goes, and what its route's policy makes of it. */
+export class Routing {
+  target: Target | undefined
+  compiled: CompiledPolicy | undefined
+  /** Lines that authentication adds to the answer. */
+  authorizedLines = ''
+  readonly #request: RequestHead
+  readonly #client: ExchangeClient
+  #view: HeadView | undefined
+  #isAdmitted = false
+
+  constructor(request: RequestHead, client: ExchangeClient) {
+    this.#request = request
+    this.#client = client
+  }
+
+  clear(): void {
+    this.target = undefined
+    this.compiled = undefined
+    this.authorizedLines = ''
+    this.#isAdmitted = false
+  }
+
+  get policy(): RoutePolicy | undefined {
+    return this.compiled?.policy
+  }
+
+  /** A view of the request while a policy is in force. */
+  get view(): HeadView | undefined {
+    return this.compiled === undefined ? undefined : this.#view
+  }
+
+  /** Takes the route; an answer when its policy has one at once. */
+  take(match: Match, requestId: string, context: EngineContext): Answer | undefined {
+    this.target = match.target
+    const { policy } = match.target
+    if (policy === undefined) return undefined
+    this.compiled = context.policies.of(policy)
+    this.#view ??= new HeadView(this.#request, this.#client.forwarded)
+    this.#view.begin(requestId, match.captures)
+    const answer = this.compiled.admit(this.#view)
+    this.#isAdmitted = answer === undefined
+    return answer
+  }
+
+  /** The request has ended, whatever became of it. */
+  release(): void {
+    if (!this.#isAdmitted || this.view === undefined) return
+    this.#isAdmitted = false
+    this.compiled?.release?.(this.view)
+  }
+
+  backend(): string {
+    const { view, compiled, target } = this
+    const canary = view === undefined ? undefined : compiled?.canary?.(view)
+    return canary?.backend ?? target?.backend ?? ''
+  }
+
+  fill(pod: PodRequest, requestId: string, authorized: FieldLines | undefined): void {
+    const request = this.#request
+    pod.method = request.method
+    pod.target = request.target
+    pod.authority = request.authority
+    pod.fields = `${request.fields}${this.#client.forwarded.of(request)}X-Request-ID: ${requestId}\r\n`
+    pod.contentLength = request.contentLength
+    pod.chunked = request.chunked
+    pod.upgrade = request.upgrade
+    pod.acceptsTrailers = request.acceptsTrailers
+    const { view, compiled } = this
+    if (view === undefined || compiled === undefined) return
+    pod.timeouts = compiled.policy.timeouts
+    if (authorized !== undefined) pod.fields = removeNamed(pod.fields, authorized.remove) + authorized.lines
+    if (compiled.rewrite !== undefined) pod.target = compiled.rewrite(view)
+    if (compiled.upstreamHost !== undefined) pod.authority = compiled.upstreamHost(view)
+    if (compiled.editRequest !== undefined) pod.fields = compiled.editRequest(pod.fields, view)
+  }
+
+  /** Which endpoint is wanted; undefined: anyone. */
+  hint(tried: readonly EndpointPool[] | undefined): ChoiceHint | undefined {
+    const { view, compiled } = this
+    if (view === undefined || compiled === undefined || (compiled.sticky === undefined && compiled.hashKey === undefined))
+      return tried && { tried }
+    const { sticky, hashKey } = compiled
+    return {
+      tried,
+      wanted: sticky?.wanted(view),
+      hashKey: hashKey?.(view),
+      hashSubset: compiled.policy.hashBy?.subset,
+    }
+  }
+
+  editHead(head: ResponseHead, pool: EndpointPool | undefined): void {
+    const { view, compiled } = this
+    if (view === undefined || compiled === undefined) return
+    if (compiled.editResponse !== undefined) head.fields = compiled.editResponse(head.fields, head.status, view)
+    head.fields += this.authorizedLines
+    const { sticky } = compiled
+    if (sticky !== undefined && pool !== undefined && sticky.wanted(view) !== pool.id) head.fields += sticky.cookie(pool.id, view)
+  }
+
+  /** The fields that a route adds to every answer are added to ours too. */
+  editAnswer(answer: Answer): Answer {
+    const { view, compiled } = this
+    if (view === undefined || compiled?.editResponse === undefined) return answer
+    return { ...answer, fields: compiled.editResponse(answer.fields, answer.status, view) + this.authorizedLines }
+  }
+}
