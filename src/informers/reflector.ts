@@ -19,6 +19,8 @@ export interface ReflectorOptions<T extends KubeObject> {
   readonly log: Logger
   readonly signal: AbortSignal
   readonly random?: () => number
+  /** Told of each refusal of the server; it is tried again all the same. */
+  readonly onRefusal?: (error: ApiError) => void
 }
 
 const PAGE_SIZE = 500
@@ -74,6 +76,7 @@ const attempt = async <T extends KubeObject>(options: ReflectorOptions<T>, sessi
     session.watchList = false
     return { kind: 'unsupported', error: 'the server ended the stream before the initial state was complete' }
   } catch (error) {
+    if (error instanceof ApiError && (error.code === 401 || error.code === 403)) options.onRefusal?.(error)
     return classify({ error, session, streamingInitialState, kind: options.kind.kind, log: options.log })
   }
 }

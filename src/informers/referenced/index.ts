@@ -1,0 +1,6 @@
+export {
+  createReferencedInformer,
+  followEverything,
+  type ReferencedInformer,
+  type ReferencedInformerOptions,
+} from './referenced-informer.ts'
