@@ -1,13 +1,17 @@
+import { rm } from 'node:fs/promises'
 import { Registry } from 'prom-client'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { realClock, silentLogger } from '../../src/base/index.ts'
+import type { Exec } from '../../src/host/index.ts'
 import { loadLibc } from '../../src/host/native/index.ts'
 import type { IPFamily } from '../../src/ip/index.ts'
 import { type Conntrack, createConntrackTool, createNetlinkConntrack, type FlowEnd } from '../../src/kernel/conntrack/index.ts'
+import { createIptables, type Flavour } from '../../src/kernel/iptables/index.ts'
 import { createNft } from '../../src/kernel/nft/index.ts'
 import { type Forwarding, serviceForwarding } from '../../src/model/index.ts'
 import { endpoint, port, service, slice } from '../../src/model/testing/index.ts'
 import type { AddressPlan } from '../../src/proxy/backend.conformance.ts'
+import { createIptablesBackend } from '../../src/proxy/backends/iptables/index.ts'
 import { createFlowCleaner, createFlowMetrics, type FlowCleaner } from '../../src/proxy/conntrack/index.ts'
 import { type Backend, createNftablesBackend } from '../../src/proxy/index.ts'
 import type { Answer } from './flow-agent.ts'
@@ -43,12 +47,23 @@ interface Proxy {
   readonly cleaner: FlowCleaner
 }
 
-const newProxy = (): Proxy => ({
-  backend: createNftablesBackend({
-    nft: createNft(lab.node.exec),
-    tableName: 'fairway-test',
-    serviceCIDRs: ['10.96.0.0/16', 'fd00:96::/112'],
-  }),
+const SERVICE_CIDRS = ['10.96.0.0/16', 'fd00:96::/112']
+/** The lock of the legacy flavour is one for all network namespaces: this file has its own. */
+const LOCK = `/run/fairway-test-${process.pid}.lock`
+const onNode: Exec = (argv, options) => lab.node.exec(argv, { ...options, env: { ...options?.env, XTABLES_LOCKFILE: LOCK } })
+const iptablesOf = (flavour: Flavour): Backend =>
+  createIptablesBackend({ iptables: createIptables(onNode), flavour, serviceCIDRs: SERVICE_CIDRS })
+/** Those of the kernel that this machine has; ipvs is in test/vm. */
+const BACKENDS = {
+  nftables: () => createNftablesBackend({ nft: createNft(onNode), tableName: 'fairway-test', serviceCIDRs: SERVICE_CIDRS }),
+  'iptables-nft': () => iptablesOf('nft'),
+  'iptables-legacy': () => iptablesOf('legacy'),
+} as const
+type Name = keyof typeof BACKENDS
+const NAMES = Object.keys(BACKENDS) as Name[]
+
+const newProxy = (name: Name): Proxy => ({
+  backend: BACKENDS[name](),
   cleaner: createFlowCleaner({
     conntrack: conntrack(),
     clock: realClock,
@@ -61,11 +76,16 @@ const newProxy = (): Proxy => ({
 describe.skipIf(!canOpenLab)('flows between network namespaces', () => {
   beforeAll(openWorld)
   afterAll(async () => {
+    await rm(LOCK, { force: true })
     for (const agent of [client, ...servers]) await agent?.stop()
     await lab?.close()
   })
 
-  describe.each(['IPv4', 'IPv6'] as const)('%s', (family: IPFamily) => {
+  const cases = NAMES.flatMap((name) => (['IPv4', 'IPv6'] as const).map((family) => [name, family] as const))
+  describe.each(cases)('of %s, %s', (name: Name, family: IPFamily) => {
+    // Rules of one must not stay for the next.
+    afterAll(() => BACKENDS[name]().cleanup())
+
     let plan: AddressPlan
     let proxy: Proxy
     let carried: Map<string, Forwarding>
@@ -74,7 +94,7 @@ describe.skipIf(!canOpenLab)('flows between network namespaces', () => {
 
     beforeEach(async () => {
       plan = lab.plan(family)
-      proxy = newProxy()
+      proxy = newProxy(name)
       carried = new Map()
       await proxy.backend.cleanup()
       // Without any rule that asks for it the kernel tracks nothing, and so makes no black holes.
@@ -159,7 +179,7 @@ describe.skipIf(!canOpenLab)('flows between network namespaces', () => {
       await carry(dns(0, 1))
       const flows = [await flowTo(0, clusterIP()), await flowTo(1, clusterIP()), await flowTo(0, nodePort())]
       const connection = await flowTo(1, nodePort(), 'tcp')
-      proxy = newProxy()
+      proxy = newProxy(name)
       carried = new Map()
       const report = await carry(dns(0, 1))
       expect(report).toMatchObject({ removed: 0 })
@@ -173,7 +193,7 @@ describe.skipIf(!canOpenLab)('flows between network namespaces', () => {
     it('whose endpoint vanished while no process ran move when the next one starts', async () => {
       await carry(dns(0, 1))
       const [moving, staying] = [await flowTo(0, clusterIP()), await flowTo(1, clusterIP())]
-      proxy = newProxy()
+      proxy = newProxy(name)
       carried = new Map()
       await carry(dns(1))
       expect(await ask(moving, clusterIP())).toEqual({ from: pod(1) })
