@@ -4,25 +4,18 @@ import { type Text, urlBytes, urlConstant, urlText, variableText } from './templ
 
 /**
  * The path and query that the pod sees. What the request puts into the path part stays in it (`?` and `#` are encoded) and cannot climb
- * (`.` and `..` elements are dropped, as captures may make new ones). The request's own query follows, as with nginx's rewrite, unless the
- * template places it itself.
+ * (`.` and `..` elements are dropped, as captures may make new ones). The request's query follows, after `&` when the template has its own
+ * (as nginx has it); not when `requestUri` has brought it.
  */
 export const rewriteText = (template: Template): Text => {
   const { path, query } = splitAtQuery(template)
   const pathOf = pathPart(path)
-  if (template.some((part) => typeof part !== 'string' && (part.of === 'query' || part.of === 'requestUri')))
-    return ownQuery(pathOf, query)
-  if (query === undefined) return (request) => pathOf(request) + request.query
-  const queryOf = urlText(query)
-  return (request) => `${pathOf(request)}?${queryOf(request)}${request.query === '' ? '' : `&${request.query.slice(1)}`}`
-}
-
-const ownQuery = (pathOf: Text, query: Template | undefined): Text => {
-  if (query === undefined) return pathOf
-  const queryOf = urlText(query)
+  const queryOf = query && urlText(query)
+  const isThere = template.some((part) => typeof part !== 'string' && part.of === 'requestUri')
   return (request) => {
-    const text = queryOf(request)
-    return text === '' ? pathOf(request) : `${pathOf(request)}?${text}`
+    const text = queryOf === undefined ? pathOf(request) : `${pathOf(request)}?${queryOf(request)}`
+    if (isThere || request.query === '') return text
+    return queryOf === undefined ? text + request.query : `${text}&${request.query.slice(1)}`
   }
 }
 

@@ -46,6 +46,7 @@ describe('a template', () => {
       'two1',
     ],
     [[{ of: 'clientAddress' }, { of: 'requestId' }], '192.0.2.7abc'],
+    [[{ of: 'escapedRequestUri' }], '%2Fcart%2F7%3Fa%3D1%26B%3Dtwo%26a%3D3'],
     [[{ of: 'escapedUrl' }], 'https%3A%2F%2FShop.example%3A8443%2Fcart%2F7%3Fa%3D1%26B%3Dtwo%26a%3D3'],
   ])('%j joins to %s', (template, text) => {
     expect(keyText(template)(view)).toBe(text)
@@ -105,7 +106,7 @@ describe('cookieValue', () => {
         const [name, ...rest] = pair.split('=')
         if (rest.length === 0 || name?.trim() !== 'id') continue
         const value = rest.join('=').trim()
-        return /^"[^]*"$/.test(value) && value.length > 1 ? value.slice(1, -1) : value
+        return value.length > 1 && value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value
       }
       return undefined
     }

@@ -79,6 +79,8 @@ export const variableText = (variable: Variable): Text => {
       return (request) => request.requestId
     case 'escapedUrl':
       return (request) => queryValue(urlOf(request))
+    case 'escapedRequestUri':
+      return (request) => queryValue(request.path + request.query)
     case 'capture':
       return (request) => request.captures?.[variable.index] ?? ''
     case 'header':
