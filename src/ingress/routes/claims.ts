@@ -101,6 +101,11 @@ export class Claims {
     return this.#all(this.#secrets.get(secret))
   }
 
+  /** Every Secret (`namespace/name`) that one of our Ingresses refers to: who reads them needs no others. */
+  referencedSecrets(): Iterable<string> {
+    return this.#secrets.names()
+  }
+
   ofBackend(id: string): readonly Ingress[] {
     return this.#all(this.#backends.get(id))
   }
@@ -141,6 +146,10 @@ class Groups {
 
   get(group: string): Iterable<string> {
     return this.#groups.get(group) ?? []
+  }
+
+  names(): Iterable<string> {
+    return this.#groups.keys()
   }
 
   has(group: string): boolean {

@@ -51,4 +51,14 @@ describe('selectClass', () => {
   ] as const)('%s', (_, object, classes, because, isOurs) => {
     expect(selectClass(object, classes, config)).toMatchObject({ isOurs, because })
   })
+
+  it.each([
+    ['one that is named', named('fairway'), ['fairway'], true],
+    ['another one of ours', named('fairway'), ['edge'], false],
+    ['our default class, when it is not among them', plain, ['edge'], false],
+    ['an annotation that names one', annotated('fairway'), ['fairway'], true],
+  ] as const)('of some classes of the controller only: %s', (_, object, onlyClasses, isOurs) => {
+    const classes = [ingressClass('fairway', CONTROLLER_NAME, true)]
+    expect(selectClass(object, classes, { ...config, onlyClasses })).toMatchObject({ isOurs })
+  })
 })

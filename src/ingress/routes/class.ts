@@ -10,10 +10,17 @@ export interface ClassConfig {
   readonly controllerName: string
   /** Values of the old annotation that are ours even without an IngressClass of that name. */
   readonly watchedClasses: readonly string[]
+  /** Of the classes of this controller only these; all of them when left out. For several instances in one cluster. */
+  readonly onlyClasses?: readonly string[]
 }
 
 export type ClassDecision =
-  | { readonly isOurs: true; readonly because: 'ClassName' | 'Annotation' | 'DefaultClass' }
+  | {
+      readonly isOurs: true
+      readonly because: 'ClassName' | 'Annotation' | 'DefaultClass'
+      /** Undefined for a watched name without an IngressClass. */
+      readonly ingressClass: IngressClass | undefined
+    }
   | { readonly isOurs: false; readonly because: 'NoClass' | 'ClassNotFound' | 'ForeignClass'; readonly className?: string }
 
 /**
@@ -22,23 +29,28 @@ export type ClassDecision =
  */
 export const selectClass = (ingress: Ingress, classes: readonly IngressClass[], config: ClassConfig): ClassDecision => {
   const named = (name: string): IngressClass | undefined => classes.find(({ metadata }) => metadata.name === name)
-  const isOurs = (found: IngressClass): boolean => found.spec.controller === config.controllerName
+  const isOurs = (found: IngressClass): boolean =>
+    found.spec.controller === config.controllerName && (config.onlyClasses?.includes(found.metadata.name) ?? true)
   const className = ingress.spec.ingressClassName
   if (className !== undefined && className !== '') {
     const found = named(className)
     if (found === undefined) return { isOurs: false, because: 'ClassNotFound', className }
-    return isOurs(found) ? { isOurs: true, because: 'ClassName' } : { isOurs: false, because: 'ForeignClass', className }
+    return isOurs(found)
+      ? { isOurs: true, because: 'ClassName', ingressClass: found }
+      : { isOurs: false, because: 'ForeignClass', className }
   }
   const annotation = ingress.metadata.annotations?.[CLASS_ANNOTATION]
   if (annotation !== undefined && annotation !== '') {
     const found = named(annotation)
     const ours = found === undefined ? config.watchedClasses.includes(annotation) : isOurs(found)
-    return ours ? { isOurs: true, because: 'Annotation' } : { isOurs: false, because: 'ForeignClass', className: annotation }
+    return ours
+      ? { isOurs: true, because: 'Annotation', ingressClass: found }
+      : { isOurs: false, because: 'ForeignClass', className: annotation }
   }
   const defaults = classes.filter(({ metadata }) => metadata.annotations?.[DEFAULT_CLASS_ANNOTATION] === 'true')
   const [first] = defaults
   // With several defaults nobody can say whose it is (the API refuses to create such an Ingress).
   return first !== undefined && defaults.length === 1 && isOurs(first)
-    ? { isOurs: true, because: 'DefaultClass' }
+    ? { isOurs: true, because: 'DefaultClass', ingressClass: first }
     : { isOurs: false, because: 'NoClass' }
 }

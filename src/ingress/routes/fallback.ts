@@ -21,12 +21,17 @@ export const compileFallback = (ingresses: readonly Ingress[]): CompiledFallback
   const losers = pure
     .slice(1)
     .filter(({ spec }) => spec.defaultBackend && targetOf(winner, spec.defaultBackend, '').backend !== target.backend)
-  return {
-    target,
-    problems: losers.map((loser) => ({
-      ingress: keyOf(loser),
-      reason: 'DefaultBackendConflict',
-      message: `the default backend of all hosts is kept by Ingress ${keyOf(winner)}`,
-    })),
-  }
+  const conflicts = losers.map((loser) => ({
+    ingress: keyOf(loser),
+    reason: 'DefaultBackendConflict' as const,
+    message: `the default backend of all hosts is kept by Ingress ${keyOf(winner)}`,
+  }))
+  const refused = candidates
+    .filter(({ spec }) => spec.defaultBackend?.service === undefined)
+    .map((ingress) => ({
+      ingress: keyOf(ingress),
+      reason: 'ResourceBackendUnsupported' as const,
+      message: 'defaultBackend: a resource backend is answered with 503',
+    }))
+  return { target, problems: [...conflicts, ...refused] }
 }

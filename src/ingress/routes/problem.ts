@@ -20,6 +20,7 @@ export type RouteProblemReason =
   | 'ServicePortNotFound'
   | 'ServicePortNotTCP'
   | 'SecretNotFound'
+  | 'SecretForbidden'
   | 'CertificateInvalid'
   | 'CertificateExpired'
   | 'CertificateHostMismatch'

@@ -171,12 +171,18 @@ describe('backends', () => {
     })
   })
 
-  it('that are resources answer 503 and are told', () => {
-    const object = ingress('w')
-      .spec({ defaultBackend: { resource: { kind: 'Bucket', name: 'b', apiGroup: 'x.io' } } })
-      .build()
-    const { table } = compiled([object])
-    expect(table.backends.get(table.fallback?.backend ?? '')).toEqual({ endpoints: [], unavailable: 'resource-backend' })
+  const resource = { kind: 'Bucket', name: 'b', apiGroup: 'x.io' }
+  const bucket = { path: '/', pathType: 'Prefix', backend: { resource } } as const
+  it.each([
+    ['for everything', ingress('w').spec({ defaultBackend: { resource } })],
+    ['beside rules', ingress('w').host('a.io', { '/x': 'web:80' }).spec({ defaultBackend: { resource } })],
+    ['of a path', ingress('w').spec({ rules: [{ host: 'a.io', http: { paths: [bucket] } }] })],
+  ])('that are resources, %s, answer 503 and are told', (_title, builder) => {
+    const { table, problems } = compiled([builder.build()])
+    const host = table.hosts.get('a.io')
+    const target = host?.fallback ?? host?.paths[0]?.target ?? table.fallback
+    expect(table.backends.get(target?.backend ?? '')).toEqual({ endpoints: [], unavailable: 'resource-backend' })
+    expect(problems).toEqual(['default/w ResourceBackendUnsupported'])
   })
 })
 
@@ -244,5 +250,31 @@ describe('certificates', () => {
     const own = ingress('w').host('a.io', { '/': 'web:80' }).tls('cert').build()
     expect([...compiled([own]).table.tlsHosts.keys()]).toEqual(['a.io'])
     expect([...compiled([ingress('w').defaultBackend('web:80').tls('cert').build()]).table.tlsHosts.keys()]).toEqual([''])
+  })
+
+  it('that may not be read are told so, and harm no other host', () => {
+    const both = ingress('w').host('a.io', {}).host('b.io', {}).tls('cert', 'a.io').tls('closed', 'b.io').build()
+    const { table, problems } = compiled([both], {
+      ...sources([], [], [secret('cert', good.chain, good.key)]),
+      secretRefusal: (key) => (key === 'default/closed' ? 'forbidden' : undefined),
+    })
+    expect([...table.certificates.keys()]).toEqual(['default/cert'])
+    expect(problems).toEqual(['default/w SecretForbidden'])
+  })
+
+  it('of one Secret may be the default of all hosts, until an Ingress asks for another', () => {
+    const routes = new Routes()
+    const from = sources([], [], [secret('cert', good.chain, good.key), secret('all', other.chain, other.key)])
+    routes.setDefaultCertificate('default/all')
+    routes.compile(from)
+    expect(routes.table.tlsHosts.get('')).toBe('default/all')
+    expect(routes.table.certificates.get('default/all')).toEqual(other)
+    routes.setIngress(ingress('w').defaultBackend('web:80').tls('cert').build())
+    routes.compile(from)
+    expect(routes.table.tlsHosts.get('')).toBe('default/cert')
+    routes.removeIngress('default/w')
+    routes.compile(from)
+    expect(routes.table.tlsHosts.get('')).toBe('default/all')
+    expect(routes.table.certificates.has('default/cert')).toBe(false)
   })
 })

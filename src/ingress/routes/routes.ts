@@ -13,6 +13,13 @@ export interface RouteSources {
   service(key: string): Service | undefined
   slices(service: string): readonly EndpointSlice[]
   secret(key: string): Secret | undefined
+  /** Why a Secret may not be read; undefined when it may. */
+  secretRefusal?(key: string): string | undefined
+  /**
+   * The raw data of the ConfigMaps that set defaults for an Ingress: its class's `spec.parameters` over those for all. Who hands them in puts the Ingress anew
+   * (`setIngress`) when they change.
+   */
+  defaults?(ingress: Ingress): Readonly<Record<string, string>>
   readonly nowMs: number
 }
 
@@ -34,6 +41,7 @@ export class Routes {
   readonly #table = new LiveTable()
   readonly #dirty = new Map<string, { readonly kind: PartKind; readonly name: string }>()
   readonly #problems = new Map<string, readonly RouteProblem[]>()
+  #defaultCertificate: string | undefined
   #begun = false
 
   get table(): RouteTable {
@@ -55,8 +63,15 @@ export class Routes {
     for (const id of this.claims.backendsOf(key)) this.#mark('backend', id)
   }
 
+  /** The Secret (`namespace/name`) whose certificate hosts get that have none, unless an Ingress asks for one for every host. */
+  setDefaultCertificate(secret: string): void {
+    this.#defaultCertificate = secret
+    this.#mark('tlsHost', '')
+    this.#mark('certificate', secret)
+  }
+
   secretChanged(key: string): void {
-    if (this.claims.ofSecret(key).length > 0) this.#mark('certificate', key)
+    if (this.claims.ofSecret(key).length > 0 || key === this.#defaultCertificate) this.#mark('certificate', key)
   }
 
   get isDirty(): boolean {
@@ -112,7 +127,7 @@ export class Routes {
       }
       case 'tlsHost': {
         const { secret, problems } = compileTlsHost(name, this.claims.ofTlsHost(name))
-        delta.tlsHosts.set(name, secret ?? null)
+        delta.tlsHosts.set(name, secret ?? (name === '' ? this.#defaultCertificate : undefined) ?? null)
         return problems
       }
       case 'fallback': {
@@ -143,13 +158,18 @@ export class Routes {
 
   #certificate(secret: string, delta: MutableDelta, sources: RouteSources): readonly RouteProblem[] {
     const ingresses = this.claims.ofSecret(secret)
-    if (ingresses.length === 0) {
+    if (ingresses.length === 0 && secret !== this.#defaultCertificate) {
       delta.certificates.set(secret, null)
       return []
     }
     const read = (hosts: readonly string[]): ReadCertificate =>
       readCertificate(secret, sources.secret(secret), { hosts, nowMs: sources.nowMs })
     delta.certificates.set(secret, read([]).certificate ?? null)
+    const refusal = sources.secretRefusal?.(secret)
+    if (refusal !== undefined) {
+      const message = `Secret ${secret} may not be read: ${refusal}`
+      return ingresses.map((ingress) => ({ ingress: keyOf(ingress), reason: 'SecretForbidden', message }))
+    }
     return ingresses.flatMap((ingress) => {
       const hosts = tlsWishes(ingress)
         .filter((wish) => wish.secret === secret)
