@@ -1,16 +1,16 @@
 import type { EngineContext } from '../context.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
-import type { Answer, CompiledPolicy, FieldLines, Verdict } from '../policy/contract.ts'
-import type { Endpoint, Target } from '../table/index.ts'
+import type { Answer, FieldLines, Verdict } from '../policy/contract.ts'
+import type { EndpointPool } from '../upstream/pool.ts'
 import type { UpstreamFailure, UpstreamStream, UpstreamUser } from '../upstream/stream.ts'
 import { engineAnswer } from './answers.ts'
 import { Attempts, type Repeatable } from './attempts.ts'
+import { Authorization } from './authorization.ts'
 import type { ExchangeClient } from './client.ts'
 import { EarlyBody } from './early-body.ts'
-import { asErrorPage } from './error-page.ts'
 import { PodRequest } from './pod-request.ts'
-import type { ExchangeRecord } from './record.ts'
+import { ExchangeRecord } from './record.ts'
 import { Routing } from './routing.ts'
 
 /** Of `/.well-known/`. */
@@ -19,29 +19,21 @@ const DOT = 0x2e
 const CLIENT_GONE = 499
 
 /** Carries one request at a time from a client to a pod and the answer back; reused by all requests of a connection. */
-export class Exchange implements UpstreamUser, ExchangeRecord, Repeatable {
+export class Exchange implements UpstreamUser, Repeatable {
   isActive = false
   isTunnel = false
-  requestId = ''
-  status = 0
-  reason = ''
-  backend: string | undefined
-  startedMs = 0
-  upstreamMs = -1
-  requestBytes = 0
-  responseBytes = 0
-  readonly request: RequestHead
+  readonly #request: RequestHead
   readonly #context: EngineContext
   readonly #client: ExchangeClient
   readonly #pod = new PodRequest()
   readonly #body = new EarlyBody()
   readonly #routing: Routing
   readonly #attempts: Attempts
+  readonly #record: ExchangeRecord
+  readonly #authorization = new Authorization()
   #upstream: UpstreamStream | undefined
-  #cancel: (() => void) | undefined
   #sentMs = 0
   #responseStarted = false
-  #isDeciding = false
   #isErrorPage = false
   #pausedUpstream = false
   #isInvited = false
@@ -49,9 +41,10 @@ export class Exchange implements UpstreamUser, ExchangeRecord, Repeatable {
   constructor(context: EngineContext, client: ExchangeClient, request: RequestHead) {
     this.#context = context
     this.#client = client
-    this.request = request
+    this.#request = request
     this.#routing = new Routing(request, client)
     this.#attempts = new Attempts(context.settings)
+    this.#record = new ExchangeRecord(request, { client, routing: this.#routing, attempts: this.#attempts })
   }
 
   get isConnected(): boolean {
@@ -77,49 +70,18 @@ export class Exchange implements UpstreamUser, ExchangeRecord, Repeatable {
   }
 
   get method(): string {
-    return this.request.method
+    return this.#request.method
   }
 
   get isKept(): boolean {
-    return this.request.isBodiless || this.#body.isKept
-  }
-
-  get tries(): number {
-    return this.#attempts.count
-  }
-
-  get target(): Target | undefined {
-    return this.#routing.target
-  }
-
-  get endpoint(): Endpoint | undefined {
-    return this.#attempts.pool?.endpoint
-  }
-
-  get protocol(): ExchangeClient['protocol'] {
-    return this.#client.protocol
-  }
-
-  get clientAddress(): string {
-    return this.#client.forwarded.clientAddress(this.request)
-  }
-
-  get isSecure(): boolean {
-    return this.#client.forwarded.isSecure(this.request)
+    return this.#request.isBodiless || this.#body.isKept
   }
 
   /** A request's head was read; what the last one left is forgotten. */
   prepare(): void {
-    const { request } = this
+    const request = this.#request
     this.isActive = true
-    this.status = 0
-    this.reason = ''
-    this.backend = undefined
-    this.startedMs = performance.now()
-    this.upstreamMs = -1
-    this.requestBytes = 0
-    this.responseBytes = 0
-    this.requestId = request.requestId === '' ? this.#context.newRequestId() : request.requestId
+    this.#record.begin(request.requestId === '' ? this.#context.newRequestId() : request.requestId)
     this.#routing.clear()
     this.#attempts.clear()
     this.#responseStarted = false
@@ -131,7 +93,7 @@ export class Exchange implements UpstreamUser, ExchangeRecord, Repeatable {
 
   /** Routes the prepared request and sends it on its way, or answers it. */
   begin(): void {
-    const { request } = this
+    const request = this.#request
     const context = this.#context
     const challenge = this.#challenge()
     if (challenge !== undefined) {
@@ -143,18 +105,20 @@ export class Exchange implements UpstreamUser, ExchangeRecord, Repeatable {
       this.refuse(404, 'no-route')
       return
     }
-    const answer = this.#routing.take(match, this.requestId, context)
+    const routing = this.#routing
+    const answer = routing.take(match, this.#record.requestId, context)
+    const authorize = routing.compiled?.authorize
     if (answer !== undefined) this.answer(answer)
-    else if (this.#routing.compiled?.authorize === undefined) this.#forward(undefined)
-    else this.#authorize(this.#routing.compiled.authorize)
+    else if (authorize === undefined || routing.view === undefined) this.#forward(undefined)
+    else this.#authorization.ask(authorize, routing.view, (verdict) => this.#onVerdict(verdict))
   }
 
   sendBody(bytes: Buffer, from: number, to: number): void {
-    this.requestBytes += to - from
+    this.#record.requestBytes += to - from
     if (this.#isErrorPage) return
     const upstream = this.#upstream
     if (upstream?.isConnected) upstream.sendBytes(bytes, from, to)
-    else if (this.#body.add(bytes, from, to)) this.#attempt(false)
+    else if (this.#body.add(bytes, from, to)) this.#attempt()
   }
 
   endBody(trailers: string): void {
@@ -163,7 +127,7 @@ export class Exchange implements UpstreamUser, ExchangeRecord, Repeatable {
     if (upstream?.isConnected) {
       upstream.sendEnd(trailers)
       upstream.awaitResponse()
-    } else if (this.#body.end(trailers)) this.#attempt(false)
+    } else if (this.#body.end(trailers)) this.#attempt()
   }
 
   /** Sends what was added; pauses the client while the pod is slower. */
@@ -185,25 +149,18 @@ export class Exchange implements UpstreamUser, ExchangeRecord, Repeatable {
     this.#drop()
     if (this.#responseStarted) {
       this.isActive = false
-      this.reason = 'response-cut-off'
-      this.#context.stats.countFailure(this.reason)
+      this.#record.reason = 'response-cut-off'
+      this.#context.stats.countFailure(this.#record.reason)
       this.#ended()
       this.#client.destroy()
       return
     }
-    const { status, reason } = answer
-    this.status = status
-    this.reason = reason
-    this.responseBytes = answer.body.length
+    this.#record.status = answer.status
+    this.#record.reason = answer.reason
+    this.#record.responseBytes = answer.body.length
     this.#client.sendAnswer(this.#routing.editAnswer(answer))
     this.#client.flush()
-    const { stats, report } = this.#context
-    stats.countResponse(status)
-    if (status >= 400) {
-      stats.countFailure(reason)
-      const { method, host, path } = this.request
-      report({ status, reason, method, host, path, target: this.target })
-    }
+    this.#count(answer)
     this.isActive = false
     this.#ended()
     this.#client.onExchangeEnd()
@@ -212,7 +169,7 @@ export class Exchange implements UpstreamUser, ExchangeRecord, Repeatable {
   /** The client is gone. */
   abort(): void {
     this.#drop()
-    if (this.isActive && this.status === 0) this.status = CLIENT_GONE
+    if (this.isActive && this.#record.status === 0) this.#record.status = CLIENT_GONE
     if (this.isActive || this.isTunnel) this.#ended()
     this.isActive = false
     this.isTunnel = false
@@ -227,7 +184,7 @@ export class Exchange implements UpstreamUser, ExchangeRecord, Repeatable {
   sendTunnel(bytes: Buffer, from: number, to: number): void {
     const upstream = this.#upstream
     if (upstream === undefined) return
-    this.requestBytes += to - from
+    this.#record.requestBytes += to - from
     upstream.sendBytes(bytes, from, to)
     if (!upstream.flush()) this.#client.pauseRequest()
   }
@@ -251,11 +208,11 @@ export class Exchange implements UpstreamUser, ExchangeRecord, Repeatable {
       else if (head.status !== 100) client.sendInterim(head)
       return
     }
-    this.upstreamMs = performance.now() - this.#sentMs
-    this.#attempts.pool?.onOutcome(isBad(head.status) ? 'bad' : 'ok', this.upstreamMs)
+    this.#record.upstreamMs = performance.now() - this.#sentMs
+    this.#attempts.pool?.onOutcome(isBad(head.status) ? 'bad' : 'ok', this.#record.upstreamMs)
     if (this.#routing.compiled !== undefined && this.#replaces(head.status)) return
     this.#responseStarted = true
-    this.status = head.status
+    this.#record.status = head.status
     // An answer before the request's end: neither connection can be used again (0.CL attacks).
     if (!client.isRequestComplete) this.#upstream?.spoil()
     this.#routing.editHead(head, this.#isErrorPage ? undefined : this.#attempts.pool)
@@ -264,7 +221,7 @@ export class Exchange implements UpstreamUser, ExchangeRecord, Repeatable {
   }
 
   onResponseBytes(bytes: Buffer, from: number, to: number): void {
-    this.responseBytes += to - from
+    this.#record.responseBytes += to - from
     this.#client.sendBytes(bytes, from, to)
   }
 
@@ -294,7 +251,7 @@ export class Exchange implements UpstreamUser, ExchangeRecord, Repeatable {
   }
 
   onTunnelBytes(bytes: Buffer, from: number, to: number): void {
-    this.responseBytes += to - from
+    this.#record.responseBytes += to - from
     this.#client.sendBytes(bytes, from, to)
     this.#client.onTunnelBytes()
   }
@@ -315,33 +272,19 @@ export class Exchange implements UpstreamUser, ExchangeRecord, Repeatable {
     if (!this.#responseStarted) {
       const isStale = attempts.mayRepeatStale(failure, silent, isReused, this)
       if (!isStale) attempts.pool?.onOutcome('failed', performance.now() - this.#sentMs)
-      if (isStale || attempts.mayTryAnother(failure, this)) {
-        this.#retry(isStale)
-        return
-      }
+      if ((isStale || attempts.mayTryAnother(failure, this)) && this.#retry(isStale)) return
     }
     const isTimeout = failure === 'connect-timeout' || failure === 'response-timeout'
     this.refuse(isTimeout ? 504 : 502, `upstream-${failure}`)
   }
 
   #challenge(): string | undefined {
-    const { path } = this.request
+    const { path } = this.#request
     if (path.charCodeAt(1) !== DOT || this.#client.forwarded.isTlsPort) return undefined
     return this.#context.challengeOf(path)
   }
 
-  #authorize(ask: NonNullable<CompiledPolicy['authorize']>): void {
-    const { view } = this.#routing
-    if (view === undefined) return
-    this.#isDeciding = true
-    const cancel = ask(view, (verdict) => this.#onVerdict(verdict))
-    if (this.#isDeciding) this.#cancel = cancel
-  }
-
   #onVerdict(verdict: Verdict): void {
-    if (!this.#isDeciding) return
-    this.#isDeciding = false
-    this.#cancel = undefined
     if ('answer' in verdict) {
       this.answer(verdict.answer)
       return
@@ -353,13 +296,13 @@ export class Exchange implements UpstreamUser, ExchangeRecord, Repeatable {
   }
 
   #forward(authorized: FieldLines | undefined): void {
-    if (this.request.contentLength > this.maxBodyBytes) {
+    if (this.#request.contentLength > this.maxBodyBytes) {
       this.refuse(413, 'body-too-large')
       return
     }
     const routing = this.#routing
-    this.backend = routing.backend()
-    const state = this.#context.backends.get(this.backend)
+    this.#record.backend = routing.backend()
+    const state = this.#context.backends.get(this.#record.backend)
     if (state === undefined || state.size === 0) {
       this.refuse(503, state?.unavailable ?? 'no-endpoints')
       return
@@ -367,17 +310,15 @@ export class Exchange implements UpstreamUser, ExchangeRecord, Repeatable {
     const { policy } = routing
     this.#attempts.begin(state, policy?.retry)
     this.#pod.timeouts = undefined
-    routing.fill(this.#pod, this.requestId, authorized)
+    routing.fill(this.#pod, this.#record.requestId, authorized)
     if (policy?.bufferRequest === true && !this.#client.isRequestComplete) this.#body.collect()
-    else this.#attempt(false)
+    else this.#attempt()
   }
 
   /** True when another endpoint or an error page is asked instead of passing this answer on. */
   #replaces(status: number): boolean {
-    if (this.#isErrorPage || !this.#attempts.mayReplace(status, this)) return this.#showErrorPage(status)
-    this.#discard()
-    this.#retry(false)
-    return true
+    if (!this.#isErrorPage && this.#attempts.mayReplace(status, this) && this.#retry(false)) return true
+    return this.#showErrorPage(status)
   }
 
   #showErrorPage(status: number): boolean {
@@ -388,29 +329,33 @@ export class Exchange implements UpstreamUser, ExchangeRecord, Repeatable {
     this.#isErrorPage = true
     this.#discard()
     this.#body.clear()
-    this.backend = page.backend
+    this.#record.backend = page.backend
     this.#attempts.begin(state, undefined)
-    const accept = this.#routing.view?.field('accept') ?? ''
-    this.#routing.fill(this.#pod, this.requestId, undefined)
-    asErrorPage(this.#pod, { status, request: this.request, accept, labels: page.labels })
-    this.#attempt(false)
+    this.#routing.fillErrorPage(this.#pod, this.#record.requestId, { status, labels: page.labels })
+    this.#attempt()
     if (this.isConnected) this.#started()
     return true
   }
 
-  #retry(isStale: boolean): void {
-    this.#context.stats.retries++
+  /** False when there is no endpoint to try. */
+  #retry(isStale: boolean): boolean {
     if (!isStale) this.#attempts.giveUpEndpoint()
-    this.#attempt(isStale)
+    const pool = this.#attempts.next(this.#routing)
+    if (pool === undefined) return false
+    this.#context.stats.retries++
+    this.#discard()
+    this.#sendTo(pool, isStale)
     if (this.isConnected) this.#started()
+    return true
   }
 
-  #attempt(isFresh: boolean): void {
+  #attempt(): void {
     const pool = this.#attempts.next(this.#routing)
-    if (pool === undefined) {
-      this.refuse(503, 'no-endpoints')
-      return
-    }
+    if (pool === undefined) this.refuse(503, 'no-endpoints')
+    else this.#sendTo(pool, false)
+  }
+
+  #sendTo(pool: EndpointPool, isFresh: boolean): void {
     const idle = isFresh ? undefined : pool.takeIdle(this)
     if (idle === undefined) {
       this.#sentMs = performance.now()
@@ -425,7 +370,7 @@ export class Exchange implements UpstreamUser, ExchangeRecord, Repeatable {
   /** A client that expects it is told once that a pod is there for its body. */
   #invite(): void {
     const client = this.#client
-    if (!this.request.expectsContinue || this.#isInvited || client.isRequestComplete || client.hasBodyBytes) return
+    if (!this.#request.expectsContinue || this.#isInvited || client.isRequestComplete || client.hasBodyBytes) return
     this.#isInvited = true
     client.sendContinue()
     client.flush()
@@ -445,14 +390,14 @@ export class Exchange implements UpstreamUser, ExchangeRecord, Repeatable {
     if (upstream === undefined) return
     this.#sentMs = performance.now()
     upstream.sendHead(this.#pod)
-    if (!this.#isErrorPage && !this.request.isBodiless) this.#body.sendTo(upstream)
+    if (!this.#isErrorPage && !this.#request.isBodiless) this.#body.sendTo(upstream)
     if (this.#client.isRequestComplete || this.#isErrorPage) upstream.awaitResponse()
   }
 
   #beginTunnel(head: ResponseHead): void {
     this.isTunnel = true
     this.#responseStarted = true
-    this.status = 101
+    this.#record.status = 101
     this.#client.beginTunnel(head)
     this.#context.stats.countResponse(101)
     this.#context.stats.tunnels++
@@ -463,9 +408,7 @@ export class Exchange implements UpstreamUser, ExchangeRecord, Repeatable {
     const upstream = this.#upstream
     this.#upstream = undefined
     this.#body.clear()
-    this.#isDeciding = false
-    this.#cancel?.()
-    this.#cancel = undefined
+    this.#authorization.cancel()
     upstream?.abandon()
   }
 
@@ -475,9 +418,18 @@ export class Exchange implements UpstreamUser, ExchangeRecord, Repeatable {
     upstream?.discard()
   }
 
+  #count({ status, reason }: Answer): void {
+    const { stats, report } = this.#context
+    stats.countResponse(status)
+    if (status < 400) return
+    stats.countFailure(reason)
+    const { method, host, path } = this.#request
+    report({ status, reason, method, host, path, target: this.#routing.target })
+  }
+
   #ended(): void {
     this.#routing.release()
-    this.#context.observer?.onExchangeEnd(this)
+    this.#context.observer?.onExchangeEnd(this.#record)
   }
 }
 

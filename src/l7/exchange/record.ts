@@ -1,27 +1,74 @@
 import type { RequestHead } from '../http1/request-head.ts'
 import type { Endpoint, Target } from '../table/index.ts'
+import type { Attempts } from './attempts.ts'
 import type { ExchangeClient } from './client.ts'
+import type { Routing } from './routing.ts'
 
-/** What is known of a request when it has ended; read at once, the object is used again. */
-export interface ExchangeRecord {
-  readonly request: RequestHead
-  readonly requestId: string
-  readonly protocol: ExchangeClient['protocol']
-  readonly clientAddress: string
-  readonly isSecure: boolean
+/** What became of one request; filled in as it goes, read at once when it has ended, then used again. */
+export class ExchangeRecord {
+  requestId = ''
   /** Of the answer; 499 when the client went away before one. */
-  readonly status: number
+  status = 0
   /** Why the engine answered itself; empty for a pod's answer. */
-  readonly reason: string
-  readonly target: Target | undefined
-  readonly backend: string | undefined
-  readonly endpoint: Endpoint | undefined
-  readonly tries: number
+  reason = ''
+  /** Whose endpoints were asked, in the end. */
+  backend: string | undefined
   /** On the clock of `performance.now()`. */
-  readonly startedMs: number
+  startedMs = 0
   /** From the last try's head to the answer's; -1 when there was none. */
-  readonly upstreamMs: number
+  upstreamMs = -1
   /** Of bodies. */
-  readonly requestBytes: number
-  readonly responseBytes: number
+  requestBytes = 0
+  responseBytes = 0
+  readonly request: RequestHead
+  readonly #client: ExchangeClient
+  readonly #routing: Routing
+  readonly #attempts: Attempts
+
+  constructor(
+    request: RequestHead,
+    from: { readonly client: ExchangeClient; readonly routing: Routing; readonly attempts: Attempts },
+  ) {
+    this.request = request
+    this.#client = from.client
+    this.#routing = from.routing
+    this.#attempts = from.attempts
+  }
+
+  begin(requestId: string): void {
+    this.requestId = requestId
+    this.status = 0
+    this.reason = ''
+    this.backend = undefined
+    this.startedMs = performance.now()
+    this.upstreamMs = -1
+    this.requestBytes = 0
+    this.responseBytes = 0
+  }
+
+  get protocol(): ExchangeClient['protocol'] {
+    return this.#client.protocol
+  }
+
+  get clientAddress(): string {
+    return this.#client.forwarded.clientAddress(this.request)
+  }
+
+  get isSecure(): boolean {
+    return this.#client.forwarded.isSecure(this.request)
+  }
+
+  /** The route's, also when a canary or an error page answered. */
+  get target(): Target | undefined {
+    return this.#routing.target
+  }
+
+  /** Of the last try. */
+  get endpoint(): Endpoint | undefined {
+    return this.#attempts.pool?.endpoint
+  }
+
+  get tries(): number {
+    return this.#attempts.count
+  }
 }

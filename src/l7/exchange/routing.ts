@@ -7,6 +7,7 @@ import type { Match, RoutePolicy, Target } from '../table/index.ts'
 import type { ChoiceHint } from '../upstream/backends.ts'
 import type { EndpointPool } from '../upstream/pool.ts'
 import type { ExchangeClient } from './client.ts'
+import { asErrorPage, type PodError } from './error-page.ts'
 import type { PodRequest } from './pod-request.ts'
 import { HeadView } from './view.ts'
 
@@ -85,6 +86,11 @@ export class Routing {
     if (compiled.rewrite !== undefined) pod.target = compiled.rewrite(view)
     if (compiled.upstreamHost !== undefined) pod.authority = compiled.upstreamHost(view)
     if (compiled.editRequest !== undefined) pod.fields = compiled.editRequest(pod.fields, view)
+  }
+
+  fillErrorPage(pod: PodRequest, requestId: string, error: Omit<PodError, 'request' | 'accept'>): void {
+    this.fill(pod, requestId, undefined)
+    asErrorPage(pod, { ...error, request: this.#request, accept: this.view?.field('accept') ?? '' })
   }
 
   /** Which endpoint is wanted; undefined: anyone. */
