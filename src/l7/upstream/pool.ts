@@ -1,27 +1,56 @@
 import type { Deadlines } from '../deadlines.ts'
 import type { EngineSettings } from '../settings.ts'
 import type { Endpoint } from '../table/index.ts'
+import { Latency } from './balance/latency.ts'
 import { UpstreamConnection, type UpstreamOwner } from './connection.ts'
+import { type Dial, endpointId } from './dial.ts'
+import { Ejection, type Outcome } from './health/ejection.ts'
 import type { UpstreamUser } from './stream.ts'
 
-/** Connections to one endpoint; the most recently used is used first, so that surplus ones age and close. */
+/** A backend that is told when what is known of an endpoint changes whether it may have requests. */
+export interface StandingWatcher {
+  onStanding(): void
+}
+
+/** One endpoint: connections to it, the most recently used first, so that surplus ones age and close; and how its requests ended. */
 export class EndpointPool implements UpstreamOwner {
-  readonly endpoint: Endpoint
+  /** 16 hexadecimal digits of the address and port. */
   readonly id: string
+  readonly endpoint: Endpoint
+  readonly dial: Dial
   readonly settings: EngineSettings
   readonly deadlines: Deadlines
+  readonly ejection: Ejection
+  readonly watchers = new Set<StandingWatcher>()
   /** Backends that use this endpoint. */
   references = 0
-  /** Connections that carry a request. */
+  /** Requests in progress, those that wait for their connection included. */
   active = 0
+  #latency: Latency | undefined
   readonly #idle: UpstreamConnection[] = []
   readonly #all = new Set<UpstreamConnection>()
 
-  constructor(endpoint: Endpoint, settings: EngineSettings, deadlines: Deadlines) {
+  constructor(endpoint: Endpoint, dial: Dial, { settings, deadlines }: Pools) {
+    this.id = endpointId(endpoint)
     this.endpoint = endpoint
-    this.id = `${endpoint.address} ${endpoint.port}`
+    this.dial = dial
     this.settings = settings
     this.deadlines = deadlines
+    this.ejection = new Ejection(settings, deadlines, () => {
+      for (const watcher of this.watchers) watcher.onStanding()
+    })
+  }
+
+  /** Measured from when a backend first asks for it. */
+  get latency(): Latency {
+    this.#latency ??= new Latency()
+    return this.#latency
+  }
+
+  /** One attempt ended; `latencyMs` up to the answer's head. Not for a stale connection's end, nor when the client went away. */
+  onOutcome(outcome: Outcome, latencyMs: number): void {
+    this.#latency?.observe(latencyMs, outcome !== 'ok', this.deadlines.nowMs)
+    this.ejection.observe(outcome)
   }
 
   /** An idle connection in use by `user`, or undefined. */
@@ -40,9 +69,6 @@ export class EndpointPool implements UpstreamOwner {
     this.#all.add(connection)
     return connection
   }
-
-  /** One try at this endpoint has ended. */
-  onOutcome(_outcome: 'ok' | 'bad' | 'failed', _latencyMs: number): void {}
 
   onIdle(connection: UpstreamConnection): void {
     this.active--
@@ -63,7 +89,8 @@ export class EndpointPool implements UpstreamOwner {
   }
 
   /** Requests in progress finish; idle connections close. */
-  closeIdle(): void {
+  retire(): void {
+    this.ejection.stop()
     for (const connection of [...this.#idle]) connection.abandon()
   }
 
@@ -72,23 +99,29 @@ export class EndpointPool implements UpstreamOwner {
   }
 }
 
-/** One pool for each address and port, shared by the backends that name it. */
+/** One pool for each address and port and each way to connect, shared by the backends that name it. */
 export class Pools {
+  readonly settings: EngineSettings
+  readonly deadlines: Deadlines
   readonly #pools = new Map<string, EndpointPool>()
   readonly #retired = new Set<EndpointPool>()
-  readonly #settings: EngineSettings
-  readonly #deadlines: Deadlines
+  readonly #closed = new AbortController()
 
   constructor(settings: EngineSettings, deadlines: Deadlines) {
-    this.#settings = settings
-    this.#deadlines = deadlines
+    this.settings = settings
+    this.deadlines = deadlines
   }
 
-  acquire(endpoint: Endpoint): EndpointPool {
-    const key = `${endpoint.address} ${endpoint.port}`
+  /** Aborted by `closeAll`. */
+  get closed(): AbortSignal {
+    return this.#closed.signal
+  }
+
+  acquire(endpoint: Endpoint, dial: Dial): EndpointPool {
+    const key = keyOf(endpoint, dial)
     let pool = this.#pools.get(key)
     if (pool === undefined) {
-      pool = new EndpointPool(endpoint, this.#settings, this.#deadlines)
+      pool = new EndpointPool(endpoint, dial, this)
       this.#pools.set(key, pool)
     }
     pool.references++
@@ -97,13 +130,16 @@ export class Pools {
 
   release(pool: EndpointPool): void {
     if (--pool.references > 0) return
-    this.#pools.delete(`${pool.endpoint.address} ${pool.endpoint.port}`)
-    pool.closeIdle()
+    this.#pools.delete(keyOf(pool.endpoint, pool.dial))
+    pool.retire()
     for (const retired of this.#retired) if (retired.active === 0) this.#retired.delete(retired)
     if (pool.active > 0) this.#retired.add(pool)
   }
 
   closeAll(): void {
+    this.#closed.abort()
     for (const pool of [...this.#pools.values(), ...this.#retired]) pool.closeAll()
   }
 }
+
+const keyOf = ({ address, port }: Endpoint, { key }: Dial): string => `${address} ${port} ${key}`
