@@ -4,6 +4,7 @@ import type { CompiledPolicy } from './policy/contract.ts'
 import type { EngineSettings } from './settings.ts'
 import type { Stats } from './stats.ts'
 import type { Matcher, RoutePolicy, Target } from './table/index.ts'
+import type { HostClientAuth } from './tls/server-names.ts'
 import type { Backends } from './upstream/backends.ts'
 
 /** What all connections of a worker share. */
@@ -20,8 +21,10 @@ export interface EngineContext {
   isDraining: boolean
   newRequestId(): string
   isTrusted(address: string): boolean
-  /** Which certificate a TLS client that names `host` gets; undefined for the built-in one. */
-  certificateOf(host: string): string | undefined
+  /** Which certificate a TLS client that names `host` gets, and what it is asked for, as one text. */
+  certificateOf(host: string): string
+  /** What clients of a host are asked for: `judge` of `tls/client-certificate.ts` says whether a request may go on. */
+  clientAuthOf(host: string): HostClientAuth | undefined
   /** The answer to an ACME challenge at this path. */
   challengeOf(path: string): string | undefined
   /** A request that the engine answered itself. */

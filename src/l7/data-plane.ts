@@ -1,14 +1,18 @@
 import { randomBytes } from 'node:crypto'
 import net from 'node:net'
+import { addressMatcher, plainAddress } from './addresses.ts'
 import type { EngineContext, FailedRequest } from './context.ts'
 import { Deadlines } from './deadlines.ts'
 import { ClientConnection, type ServerName } from './http1/client-connection.ts'
 import type { Peer } from './http1/forwarded.ts'
+import { acceptProxied, type ProxiedAddresses } from './proxy-protocol/index.ts'
 import type { EngineSettings } from './settings.ts'
 import { Stats } from './stats.ts'
-import { type Certificate, Matcher, type TableDelta } from './table/index.ts'
+import { type Certificate, Matcher, type TableDelta, type Target } from './table/index.ts'
 import { Certificates } from './tls/certificates.ts'
-import { createTlsServer } from './tls/server.ts'
+import { servedWith, TlsListener } from './tls/listener.ts'
+import { splice } from './tls/passthrough.ts'
+import { ServerNames } from './tls/server-names.ts'
 import { acceptStream, acceptTransport, type Transport } from './transport.ts'
 import { Backends } from './upstream/backends.ts'
 import { Pools } from './upstream/pool.ts'
@@ -22,6 +26,11 @@ export interface DataPlaneOptions {
   onBadCertificate?(id: string, message: string): void
 }
 
+export interface ListenOptions {
+  /** Every connection begins with a PROXY header; those of peers outside `proxyProtocolPeers` are closed. */
+  readonly proxyProtocol?: boolean
+}
+
 /** The engine of one process: the table in compiled form, the listeners, the connections. */
 export class DataPlane {
   readonly stats = new Stats()
@@ -31,10 +40,17 @@ export class DataPlane {
   readonly #pools: Pools
   readonly #backends: Backends
   readonly #certificates: Certificates
+  readonly #serverNames = new ServerNames()
+  readonly #challenges = new Map<string, string>()
+  readonly #isProxyPeer: (address: string) => boolean
   readonly #context: EngineContext
   readonly #connections = new Set<ClientConnection>()
+  /** Clients whose bytes go to a pod as they are. */
+  readonly #spliced = new Set<net.Socket>()
   readonly #perAddress = new Map<string, number>()
   readonly #servers: net.Server[] = []
+  readonly #tlsListeners: TlsListener[] = []
+  #ticketKeys: Buffer | undefined
   #onIdle: (() => void) | undefined
 
   constructor(options: DataPlaneOptions) {
@@ -43,8 +59,8 @@ export class DataPlane {
     this.#deadlines = new Deadlines(options.tickMs ?? 250)
     this.#pools = new Pools(settings, this.#deadlines)
     this.#backends = new Backends(this.#pools)
-    this.#certificates = new Certificates((id, message) => options.onBadCertificate?.(id, message))
-    const trusted = addressMatcher(settings.trustedProxies)
+    this.#certificates = new Certificates(settings, (id, message) => options.onBadCertificate?.(id, message))
+    this.#isProxyPeer = addressMatcher(settings.proxyProtocolPeers)
     this.#context = {
       settings,
       deadlines: this.#deadlines,
@@ -53,11 +69,12 @@ export class DataPlane {
       stats: this.stats,
       policies: { of: (policy) => ({ policy, admit: () => undefined }) },
       observer: undefined,
-      challengeOf: () => undefined,
+      challengeOf: (path) => this.#challengeOf(path),
       isDraining: false,
       newRequestId: requestIds(),
-      isTrusted: trusted,
-      certificateOf: (host) => this.#certificates.idOf(host),
+      isTrusted: addressMatcher(settings.trustedProxies),
+      certificateOf: (host) => servedWith(this.#certificates.idOf(host), this.#serverNames.clientAuthOf(host)),
+      clientAuthOf: (host) => this.#serverNames.clientAuthOf(host),
       report: (failure) => options.report?.(failure),
     }
   }
@@ -71,52 +88,102 @@ export class DataPlane {
     }
     for (const [id, backend] of delta.backends ?? []) if (backend === null) this.#backends.remove(id)
     if (delta.fallback !== undefined) this.#matcher.setFallback(delta.fallback ?? undefined)
+    for (const [token, answer] of delta.challenges ?? []) {
+      if (answer === null) this.#challenges.delete(token)
+      else this.#challenges.set(token, answer)
+    }
+    this.#serverNames.update(delta)
     this.#certificates.update(delta)
+    if (delta.certificates ?? delta.tlsHosts ?? delta.clientAuth) this.#refreshListeners()
   }
 
   /** The certificate for hosts that the table has none for. */
   setBuiltInCertificate(certificate: Certificate): void {
     this.#certificates.setBuiltIn(certificate)
+    this.#refreshListeners()
+  }
+
+  /** 48 secret bytes that the engine's workers share, so that a TLS session begun with one is resumed by another. */
+  setTicketKeys(keys: Buffer): void {
+    this.#ticketKeys = keys
+    for (const listener of this.#tlsListeners) listener.setTicketKeys(keys)
   }
 
   /** A server for plain HTTP that is not listening yet. */
-  httpServer(): net.Server {
-    const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }, (socket) =>
-      this.#accept(socket),
-    )
-    this.#servers.push(server)
-    return server
-  }
-
-  /** A server for HTTPS that is not listening yet. */
-  httpsServer(): net.Server {
-    const server = createTlsServer({
-      certificates: this.#certificates,
-      handshakeTimeoutMs: this.#settings.tlsHandshakeTimeoutMs,
-      onConnection: (socket, serverName) => {
-        const transport = this.#admit(socket, true, serverName)
-        if (transport === undefined) socket.destroy()
-      },
-      onError: () => this.stats.tlsErrors++,
+  httpServer(options: ListenOptions = {}): net.Server {
+    const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }, (socket) => {
+      if (options.proxyProtocol) this.#readProxied(socket, (proxied) => this.#acceptProxied(socket, proxied))
+      else if (this.#admit(socket, { isTlsPort: false, accept: acceptTransport }) === undefined) socket.destroy()
     })
     this.#servers.push(server)
     return server
   }
 
-  /** Takes no new connection, finishes what is in progress within the drain timeout, then closes everything. */
+  /** A server for HTTPS that is not listening yet. */
+  httpsServer(options: ListenOptions = {}): net.Server {
+    const proxied = new WeakMap<net.Socket, ProxiedAddresses>()
+    const listener = new TlsListener({
+      certificates: this.#certificates,
+      serverNames: this.#serverNames,
+      settings: this.#settings,
+      protocols: ['http/1.1'],
+      ...(options.proxyProtocol && {
+        before: (accepted, next) =>
+          this.#readProxied(accepted, (addresses) => {
+            if (addresses !== undefined) proxied.set(accepted, addresses)
+            next()
+          }),
+      }),
+      onConnection: ({ socket, accepted, certificate, client }) => {
+        const about = {
+          isTlsPort: true,
+          serverName: { certificate, client },
+          proxied: proxied.get(accepted),
+          accept: acceptStream,
+        }
+        if (this.#admit(socket, about) === undefined) socket.destroy()
+      },
+      onPassthrough: (accepted, target) => this.#passThrough(accepted, target),
+      onError: () => this.stats.tlsErrors++,
+      onGone: () => this.#noteIdle(),
+    })
+    if (this.#ticketKeys !== undefined) listener.setTicketKeys(this.#ticketKeys)
+    this.#tlsListeners.push(listener)
+    this.#servers.push(listener.server)
+    return listener.server
+  }
+
+  /**
+   * Takes no new connection, finishes what is in progress within the drain timeout, then closes everything. Idle connections may still bring
+   * a request for a moment: one that is on its way would be lost otherwise.
+   */
   async stop(): Promise<void> {
     this.#context.isDraining = true
     for (const server of this.#servers) server.close()
+    const { drainIdleMs, drainTimeoutMs } = this.#settings
+    const grace = Math.min(drainIdleMs, drainTimeoutMs / 2)
+    await this.#idleWithin(grace)
     for (const connection of [...this.#connections]) connection.drain()
-    if (this.#connections.size > 0) await this.#drained()
+    for (const listener of this.#tlsListeners) listener.dropPending()
+    await this.#idleWithin(drainTimeoutMs - grace)
     for (const connection of [...this.#connections]) connection.destroy()
+    for (const socket of [...this.#spliced]) socket.destroy()
     this.#pools.closeAll()
     this.#deadlines.stop()
   }
 
-  #drained(): Promise<void> {
+  get #isIdle(): boolean {
+    return this.#connections.size + this.#spliced.size === 0 && this.#tlsListeners.every((listener) => listener.pending === 0)
+  }
+
+  #noteIdle(): void {
+    if (this.#onIdle !== undefined && this.#isIdle) this.#onIdle()
+  }
+
+  #idleWithin(timeoutMs: number): Promise<void> {
+    if (this.#isIdle) return Promise.resolve()
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, this.#settings.drainTimeoutMs)
+      const timer = setTimeout(resolve, timeoutMs)
       this.#onIdle = () => {
         clearTimeout(timer)
         resolve()
@@ -124,24 +191,58 @@ export class DataPlane {
     })
   }
 
-  #accept(accepted: net.Socket): void {
-    if (this.#admit(accepted, false) === undefined) accepted.destroy()
+  #refreshListeners(): void {
+    for (const listener of this.#tlsListeners) listener.refresh()
   }
 
-  #admit(accepted: net.Socket, isTlsPort: boolean, serverName?: ServerName): Transport | undefined {
-    const address = plainAddress(accepted.remoteAddress)
+  #challengeOf(path: string): string | undefined {
+    return path.startsWith(CHALLENGE) ? this.#challenges.get(path.slice(CHALLENGE.length)) : undefined
+  }
+
+  #readProxied(accepted: net.Socket, done: (addresses: ProxiedAddresses | undefined) => void): void {
+    if (this.#isProxyPeer(plainAddress(accepted.remoteAddress)))
+      acceptProxied(accepted, { timeoutMs: this.#settings.proxyProtocolTimeoutMs, done })
+    else accepted.destroy()
+  }
+
+  #acceptProxied(accepted: net.Socket, proxied: ProxiedAddresses | undefined): void {
+    // What follows the header may have been read already, so the socket's own buffer is read on.
+    if (this.#admit(accepted, { isTlsPort: false, proxied, accept: acceptStream }) === undefined) accepted.destroy()
+  }
+
+  #passThrough(accepted: net.Socket, target: Target): void {
+    const endpoint = this.#backends.get(target.backend)?.choose()?.endpoint
+    const { maxConnections, connectTimeoutMs, tunnelTimeoutMs } = this.#settings
+    if (endpoint === undefined || this.#connections.size + this.#spliced.size >= maxConnections) {
+      this.stats.countFailure('passthrough-unavailable')
+      accepted.destroy()
+      return
+    }
+    this.#spliced.add(accepted)
+    this.stats.acceptedConnections++
+    this.stats.connections++
+    this.stats.tunnels++
+    splice(accepted, endpoint, { connectTimeoutMs, idleTimeoutMs: tunnelTimeoutMs }, () => {
+      this.#spliced.delete(accepted)
+      this.stats.connections--
+      this.#noteIdle()
+    })
+  }
+
+  #admit(accepted: net.Socket, about: Accepted): Transport | undefined {
+    const { isTlsPort, serverName, proxied, accept } = about
+    const address = proxied?.source ?? plainAddress(accepted.remoteAddress)
     const { maxConnections, maxConnectionsPerAddress } = this.#settings
     const fromAddress = this.#perAddress.get(address) ?? 0
-    if (this.#connections.size >= maxConnections) return undefined
+    if (this.#connections.size + this.#spliced.size >= maxConnections) return undefined
     if (maxConnectionsPerAddress > 0 && fromAddress >= maxConnectionsPerAddress) return undefined
-    const localPort = accepted.localPort ?? 0
+    const localPort = proxied?.destinationPort ?? accepted.localPort ?? 0
     const peer: Peer = { address, isTlsPort, localPort, isTrusted: this.#context.isTrusted(address) }
     const connection = new ClientConnection(this.#context, peer, { serverName, onGone: () => this.#forget(connection, address) })
     this.#connections.add(connection)
     this.#perAddress.set(address, fromAddress + 1)
     this.stats.acceptedConnections++
     this.stats.connections++
-    const accept = isTlsPort ? acceptStream : acceptTransport
     const transport = accept(accepted, () => connection)
     connection.attach(transport)
     return transport
@@ -153,26 +254,20 @@ export class DataPlane {
     const left = (this.#perAddress.get(address) ?? 1) - 1
     if (left > 0) this.#perAddress.set(address, left)
     else this.#perAddress.delete(address)
-    if (this.#connections.size === 0) this.#onIdle?.()
+    this.#noteIdle()
   }
 }
 
-/** IPv4 clients of a dual-stack listener, without the mapped prefix. */
-const plainAddress = (address: string | undefined): string => {
-  const text = address ?? ''
-  return text.startsWith('::ffff:') && text.includes('.') ? text.slice('::ffff:'.length) : text
+/** A connection that may carry requests. */
+interface Accepted {
+  readonly isTlsPort: boolean
+  readonly serverName?: ServerName
+  /** What the PROXY header said. */
+  readonly proxied?: ProxiedAddresses | undefined
+  readonly accept: typeof acceptTransport
 }
 
-const addressMatcher = (cidrs: readonly string[]): ((address: string) => boolean) => {
-  if (cidrs.length === 0) return () => false
-  const list = new net.BlockList()
-  for (const cidr of cidrs) {
-    const [address = '', prefix] = cidr.split('/')
-    const family = net.isIPv6(address) ? 'ipv6' : 'ipv4'
-    list.addSubnet(address, Number(prefix ?? (family === 'ipv6' ? 128 : 32)), family)
-  }
-  return (address) => net.isIP(address) !== 0 && list.check(address, net.isIPv6(address) ? 'ipv6' : 'ipv4')
-}
+const CHALLENGE = '/.well-known/acme-challenge/'
 
 /** 32 hexadecimal digits: the first half of the process, the second counts. */
 const requestIds = (): (() => string) => {

@@ -52,6 +52,14 @@ export interface EngineSettings {
   /** How long requests may take after a stop. */
   readonly drainTimeoutMs: number
   readonly tlsHandshakeTimeoutMs: number
+  readonly tlsMinVersion: 'TLSv1.2' | 'TLSv1.3'
+  /** OpenSSL's names, of both versions, most wanted first. */
+  readonly tlsCiphers: string
+  /** CIDRs whose PROXY headers are believed, on listeners that want one; other peers are closed there. */
+  readonly proxyProtocolPeers: readonly string[]
+  readonly proxyProtocolTimeoutMs: number
+  /** After a stop, how long idle connections may still bring a request, which is answered with `Connection: close`. */
+  readonly drainIdleMs: number
 }
 
 export const defaultSettings: EngineSettings = {
@@ -87,4 +95,19 @@ export const defaultSettings: EngineSettings = {
   trustedProxies: [],
   drainTimeoutMs: 10_000,
   tlsHandshakeTimeoutMs: 10_000,
+  tlsMinVersion: 'TLSv1.2',
+  tlsCiphers: [
+    'TLS_AES_128_GCM_SHA256',
+    'TLS_AES_256_GCM_SHA384',
+    'TLS_CHACHA20_POLY1305_SHA256',
+    'ECDHE-ECDSA-AES128-GCM-SHA256',
+    'ECDHE-RSA-AES128-GCM-SHA256',
+    'ECDHE-ECDSA-AES256-GCM-SHA384',
+    'ECDHE-RSA-AES256-GCM-SHA384',
+    'ECDHE-ECDSA-CHACHA20-POLY1305',
+    'ECDHE-RSA-CHACHA20-POLY1305',
+  ].join(':'),
+  proxyProtocolPeers: [],
+  proxyProtocolTimeoutMs: 5_000,
+  drainIdleMs: 1_000,
 }

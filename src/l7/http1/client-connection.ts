@@ -2,6 +2,7 @@ import type { EngineContext } from '../context.ts'
 import type { Timed } from '../deadlines.ts'
 import { engineAnswer, reasonOf } from '../exchange/answers.ts'
 import { Exchange } from '../exchange/exchange.ts'
+import type { ClientCertificate } from '../tls/client-certificate.ts'
 import type { Transport, TransportOwner } from '../transport.ts'
 import { type BodySink, ChunkedDecoder } from './chunked.ts'
 import { ForwardedLines, type Peer } from './forwarded.ts'
@@ -12,9 +13,12 @@ import { HEAD_COMPLETE, HEAD_INCOMPLETE, HeadScan, scanHead } from './scan.ts'
 const Phase = { head: 0, length: 1, chunked: 2, wait: 3, tunnel: 4, linger: 5, closed: 6 } as const
 const LINGER_MS = 2_000
 
-/** A TLS client's server name, and what it was served with. */
+/** What a TLS client was served with, and what it showed. */
 export interface ServerName {
+  /** As `context.certificateOf` spells it; undefined when the client named no server and may ask for any host. */
   readonly certificate: string | undefined
+  /** Undefined when it was not asked. */
+  readonly client?: ClientCertificate | undefined
 }
 
 /** A client's connection: reads requests one after another and has each carried out by the exchange. */
@@ -137,7 +141,12 @@ export class ClientConnection implements TransportOwner, Timed, BodySink, Reques
 
   resumeRequest(): void {
     if (!this.isRequestComplete) this.#awaitBody()
-    if (!this.#isPaused || (this.isRequestComplete && this.#held !== undefined)) return
+    if (this.isRequestComplete && this.#held !== undefined) return
+    this.#resumeReading()
+  }
+
+  #resumeReading(): void {
+    if (!this.#isPaused) return
     this.#isPaused = false
     this.transport.resume()
   }
@@ -191,6 +200,7 @@ export class ClientConnection implements TransportOwner, Timed, BodySink, Reques
         const next = this.#readHead(bytes, at, to)
         if (next === -1) {
           this.#isConsuming = false
+          this.#resumeReading()
           return
         }
         at = next
@@ -257,7 +267,8 @@ export class ClientConnection implements TransportOwner, Timed, BodySink, Reques
       this.#remaining = request.contentLength
     } else this.#phase = Phase.wait
     this.#exchange.prepare()
-    if (this.#serverName !== undefined && this.#context.certificateOf(request.host) !== this.#serverName.certificate) {
+    const named = this.#serverName?.certificate
+    if (named !== undefined && this.#context.certificateOf(request.host) !== named) {
       this.#exchange.refuse(421, 'other-certificate')
       return
     }

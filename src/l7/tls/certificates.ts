@@ -1,9 +1,19 @@
 import tls from 'node:tls'
 import { errorMessage } from '../../base/index.ts'
 import type { Certificate, TableDelta } from '../table/index.ts'
+import { contextOptions, type TlsSettings } from './secure-context.ts'
+import type { HostClientAuth } from './server-names.ts'
 
 /** No identifier of a table has a NUL. */
 const BUILT_IN = '\0built-in'
+
+/** A certificate that works. */
+interface Usable {
+  readonly certificate: Certificate
+  readonly context: tls.SecureContext
+  /** Contexts that verify clients, by the identity of their client authentication. */
+  readonly verifying: Map<string, tls.SecureContext>
+}
 
 /**
  * The certificates of the table as ready TLS contexts, made once for each certificate and not for each connection.
@@ -11,74 +21,67 @@ const BUILT_IN = '\0built-in'
  * get the default certificate.
  */
 export class Certificates {
+  readonly #settings: TlsSettings
   readonly #hosts = new Map<string, string>()
-  readonly #contexts = new Map<string, tls.SecureContext>()
-  readonly #certificates = new Map<string, Certificate>()
-  #default: Certificate | undefined
-  #onDefault: ((certificate: Certificate) => void) | undefined
+  readonly #usable = new Map<string, Usable>()
   readonly #onBad: (id: string, message: string) => void
 
-  constructor(onBad: (id: string, message: string) => void) {
+  constructor(settings: TlsSettings, onBad: (id: string, message: string) => void) {
+    this.#settings = settings
     this.#onBad = onBad
-  }
-
-  /** Calls `apply` with the certificate for clients without a server name, now and when it changes. */
-  onDefault(apply: (certificate: Certificate) => void): void {
-    this.#onDefault = apply
-    if (this.#default !== undefined) apply(this.#default)
   }
 
   update(delta: TableDelta): void {
     for (const [id, certificate] of delta.certificates ?? []) {
-      if (certificate === null) {
-        this.#contexts.delete(id)
-        this.#certificates.delete(id)
-      } else this.#add(id, certificate)
+      if (certificate === null) this.#usable.delete(id)
+      else this.#add(id, certificate)
     }
     for (const [pattern, id] of delta.tlsHosts ?? []) {
       if (id === null) this.#hosts.delete(pattern)
       else this.#hosts.set(pattern, id)
     }
-    this.#chooseDefault()
   }
 
   /** The engine's own certificate, for hosts that the table has none for. */
   setBuiltIn(certificate: Certificate): void {
     this.#add(BUILT_IN, certificate)
-    this.#chooseDefault()
+  }
+
+  /** For clients without a server name. */
+  get default(): Certificate | undefined {
+    return this.#usable.get(this.idOf('') ?? '')?.certificate
   }
 
   /** The certificate for a host in canonical form: precise, then wildcard, then the default. */
   idOf(host: string): string | undefined {
-    return this.#usable(this.#hosts.get(host)) ?? this.#usable(this.#wildcard(host)) ?? this.#defaultId()
+    return this.#ifUsable(this.#hosts.get(host)) ?? this.#ifUsable(this.#wildcard(host)) ?? this.#defaultId()
   }
 
-  contextOf(host: string): tls.SecureContext | undefined {
+  /** `auth` is what the host's clients are asked for. */
+  contextOf(host: string, auth: HostClientAuth | undefined): tls.SecureContext | undefined {
     const id = this.idOf(host)
-    return id === undefined ? undefined : this.#contexts.get(id)
+    const usable = id === undefined ? undefined : this.#usable.get(id)
+    if (usable === undefined || auth === undefined) return usable?.context
+    let context = usable.verifying.get(auth.identity)
+    if (context === undefined) {
+      context = tls.createSecureContext(contextOptions(this.#settings, usable.certificate, auth))
+      usable.verifying.set(auth.identity, context)
+    }
+    return context
   }
 
   #add(id: string, certificate: Certificate): void {
     try {
-      const { chain, key } = certificate
-      this.#contexts.set(id, tls.createSecureContext({ cert: chain, key, minVersion: 'TLSv1.2' }))
-      this.#certificates.set(id, certificate)
+      const context = tls.createSecureContext(contextOptions(this.#settings, certificate, undefined))
+      this.#usable.set(id, { certificate, context, verifying: new Map() })
     } catch (error) {
-      this.#contexts.delete(id)
+      this.#usable.delete(id)
       this.#onBad(id, errorMessage(error))
     }
   }
 
-  #chooseDefault(): void {
-    const id = this.#defaultId()
-    const certificate = id === undefined ? undefined : this.#certificates.get(id)
-    if (certificate === undefined || certificate === this.#default) return
-    this.#default = certificate
-    this.#onDefault?.(certificate)
-  }
-
   #defaultId(): string | undefined {
-    return this.#usable(this.#hosts.get('')) ?? this.#usable(BUILT_IN)
+    return this.#ifUsable(this.#hosts.get('')) ?? this.#ifUsable(BUILT_IN)
   }
 
   #wildcard(host: string): string | undefined {
@@ -86,7 +89,7 @@ export class Certificates {
     return dot > 0 ? this.#hosts.get(`*${host.slice(dot)}`) : undefined
   }
 
-  #usable(id: string | undefined): string | undefined {
-    return id !== undefined && this.#contexts.has(id) ? id : undefined
+  #ifUsable(id: string | undefined): string | undefined {
+    return id !== undefined && this.#usable.has(id) ? id : undefined
   }
 }

@@ -1,32 +1,35 @@
-import type net from 'node:net'
 import tls from 'node:tls'
 import { canonicalHost } from '../table/index.ts'
 import type { Certificates } from './certificates.ts'
+import { contextOptions, type TlsSettings } from './secure-context.ts'
+import type { HostClientAuth } from './server-names.ts'
 
 export interface TlsServerOptions {
   readonly certificates: Certificates
-  readonly handshakeTimeoutMs: number
-  /** `serverName` is undefined for a client that sent no SNI. */
-  onConnection(socket: tls.TLSSocket, serverName: { readonly certificate: string | undefined } | undefined): void
+  readonly settings: TlsSettings
+  /** What ALPN offers. */
+  readonly protocols: readonly string[]
+  /** What every client of this server is asked for. */
+  readonly auth: HostClientAuth | undefined
+  readonly ticketKeys: Buffer | undefined
+  onConnection(socket: tls.TLSSocket): void
   onError(): void
 }
 
-/**
- * TLS 1.2 and 1.3 with the certificate by SNI. Only HTTP/1.1 is offered: h2 joins the ALPN list with its engine.
- * A client that named a server may ask only for hosts with the same certificate (421 otherwise): on such a connection
- * another host's client-certificate policy would never have been asked for (RFC 9110 section 15.5.20).
- */
-export const createTlsServer = (options: TlsServerOptions): net.Server => {
-  const { certificates } = options
+/** TLS with the certificate by SNI for sockets that somebody else accepts (`server.emit('connection', socket)`). */
+export const createTlsServer = (options: TlsServerOptions): tls.Server => {
+  const { certificates, settings, auth, ticketKeys } = options
+  const certificate = certificates.default
   const server = tls.createServer({
-    ALPNProtocols: ['http/1.1'],
-    minVersion: 'TLSv1.2',
-    honorCipherOrder: true,
-    allowHalfOpen: true,
-    noDelay: true,
-    handshakeTimeout: options.handshakeTimeoutMs,
+    ...(certificate === undefined ? {} : contextOptions(settings, certificate, auth)),
+    ...(ticketKeys === undefined ? {} : { ticketKeys }),
+    ALPNProtocols: [...options.protocols],
+    handshakeTimeout: settings.tlsHandshakeTimeoutMs,
+    requestCert: auth !== undefined,
+    // A request is answered, so that a client is told what is wrong.
+    rejectUnauthorized: false,
     SNICallback: (name, done) => {
-      const context = certificates.contextOf(canonicalHost(name) ?? '')
+      const context = certificates.contextOf(canonicalHost(name) ?? '', auth)
       if (context === undefined) done(new Error('no certificate for this server name'))
       else done(null, context)
     },
@@ -34,15 +37,8 @@ export const createTlsServer = (options: TlsServerOptions): net.Server => {
   server.on('secureConnection', (socket) => {
     // A late TLS error must not become an uncaught one (CVE-2025-59465).
     socket.on('error', () => {})
-    // Set by Node on server sockets (false without SNI); missing from the types.
-    const name = (socket as tls.TLSSocket & { servername?: string | false }).servername
-    const host = typeof name === 'string' ? canonicalHost(name) : undefined
-    options.onConnection(socket, host === undefined ? undefined : { certificate: certificates.idOf(host) })
+    options.onConnection(socket)
   })
   server.on('tlsClientError', () => options.onError())
-  // Clients without SNI are served with the server's own context.
-  certificates.onDefault((certificate) =>
-    server.setSecureContext({ cert: certificate.chain, key: certificate.key, minVersion: 'TLSv1.2' }),
-  )
   return server
 }
