@@ -42,7 +42,7 @@ export class RequestHead {
 
 /** Reads the head that `scan` has completed; returns 0 or the status that refuses it. */
 export const readRequestHead = (bytes: Buffer, scan: HeadScan, head: RequestHead): number => {
-  clear(head)
+  clearRequestHead(head)
   const text = bytes.toString('latin1', scan.start, scan.position)
   const lineEnd = lineEnds[0] as number
   const startProblem = readStartLine(text.slice(0, lineEnd - scan.start), head)
@@ -50,7 +50,7 @@ export const readRequestHead = (bytes: Buffer, scan: HeadScan, head: RequestHead
   return startProblem || problem || judge(head)
 }
 
-const clear = (head: RequestHead): void => {
+export const clearRequestHead = (head: RequestHead): void => {
   head.contentLength = -1
   head.chunked = false
   head.expectsContinue = false
@@ -68,7 +68,7 @@ const clear = (head: RequestHead): void => {
   head.host = ''
 }
 
-const LONGEST_METHOD = 32
+export const LONGEST_METHOD = 32
 const VERSION_LENGTH = ' HTTP/1.1'.length
 
 const readStartLine = (line: string, head: RequestHead): number => {
@@ -91,7 +91,8 @@ const readStartLine = (line: string, head: RequestHead): number => {
 const TARGET = /^[!"$-~]+$/
 const ABSOLUTE = /^https?:\/\/([^/?#]*)(.*)$/i
 
-const readTarget = (target: string, head: RequestHead): number => {
+/** Sets path, target and, for an absolute one, authority of a head whose method is known; 0 or the status that refuses it. */
+export const readTarget = (target: string, head: RequestHead): number => {
   if (!TARGET.test(target)) return 400
   let origin = target
   if (target.charCodeAt(0) !== 0x2f) {
@@ -155,7 +156,8 @@ const readFields = (reading: Reading): number => {
 const DIGITS = /^[0-9]{1,15}$/
 const REQUEST_ID = /^[A-Za-z0-9._:/+=@-]{1,128}$/
 
-const takeField = (kind: number, value: string, head: RequestHead): number => {
+/** Takes in a field that is not simply passed on; 0 or the status that refuses it. */
+export const takeField = (kind: number, value: string, head: RequestHead): number => {
   switch (kind) {
     case Field.host:
       return takeHost(value, head)
