@@ -14,8 +14,9 @@ export interface Match {
 /**
  * Finds routes: a hash lookup on the host and a walk over the path's elements, whatever the number of rules.
  * A precise host wins over a wildcard, a wildcard over any; a path that the chosen host lacks goes to the host's
- * fallback, then to the table's, never to a less specific host. In a host the longest rule path wins; of the same length an
- * exact one over a regular expression over a prefix. Expressions are tried one after another, each in linear time (RE2).
+ * fallback, then to the table's, never to a less specific host. In a host the longest rule path wins; an exact one wins over
+ * every expression and over a prefix of the same length, an expression over a prefix of the same length. Expressions are
+ * tried one after another, each in linear time (RE2).
  */
 export class Matcher {
   readonly #hosts = new Map<HostPattern, CompiledHost>()
@@ -112,8 +113,8 @@ const findPath = (host: CompiledHost, path: string): Match | undefined => {
   const exact = host.exact?.get(path)
   const isExact = exact !== undefined && (prefix === undefined || ruleLength(exact) >= ruleLength(prefix))
   const plain = isExact ? exact : prefix
-  if (host.expressions.length === 0) return plain
-  return matchExpression(host.expressions, path, plain === undefined ? 0 : ruleLength(plain) + (isExact ? 1 : 0)) ?? plain
+  if (host.expressions.length === 0 || isExact) return plain
+  return matchExpression(host.expressions, path, plain === undefined ? 0 : ruleLength(plain)) ?? plain
 }
 
 /** The first expression at least this long that takes the path. */

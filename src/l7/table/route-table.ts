@@ -33,7 +33,8 @@ export interface HostRoutes {
 export interface PathRoute {
   /**
    * `exact`: the same path; `prefix`: the same path elements first; `regex`: `path` is an RE2 expression that matches from the start of the
-   * path on, without case (as ingress-nginx has it). The longest rule wins; of equal length exact, regex, prefix.
+   * path on, without case (as ingress-nginx has it). The longest rule wins; an exact one over every
+   * regex (as nginx's `=`), of equal length exact before prefix, regex before prefix.
    */
   readonly match: 'exact' | 'prefix' | 'regex'
   readonly path: string
