@@ -63,7 +63,9 @@ const match = (forwarding: Forwarding, packet: Packet, node: NodeView): Matched 
     for (const frontend of port.frontends) {
       if (frontend.port !== packet.destination.port) continue
       if (frontend.address === destination) return { port, frontend }
-      if (frontend.kind === 'NodePort' && isNodePortAddress) nodePort = { port, frontend }
+      if (frontend.kind === 'NodePort' && isNodePortAddress && frontend.notAt?.includes(destination) !== true) {
+        nodePort = { port, frontend }
+      }
     }
   }
   return nodePort

@@ -69,6 +69,8 @@ export interface Frontend {
   readonly kind: FrontendKind
   /** Left out for NodePort: every one of the node's NodePort addresses of the family. */
   readonly address?: string
+  /** NodePort only: those of them at which another Service has this port. */
+  readonly notAt?: readonly string[]
   readonly port: number
   readonly routes: Readonly<Record<SourceClass, Route>>
   /** LoadBalancer only: who may connect; left out when everyone may. */

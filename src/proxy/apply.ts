@@ -151,7 +151,7 @@ const reconcile = async (state: State, batch: Batch): Promise<SyncReport> => {
   const keys = batch.nodeChanged ? new Set([...batch.keys, ...deps.allKeys(), ...state.services.keys()]) : batch.keys
   const touched = new Set<string>()
   await inTurns(keys, deps.breathe, (key) => {
-    for (const each of take(state, key, desired(snapshot(deps.source, key, node)))) touched.add(each)
+    for (const each of take(state, key, { wanted: desired(snapshot(deps.source, key, node)), node })) touched.add(each)
   })
   await inTurns(touched, deps.breathe, (key) => grant(state, key))
   const difference = full
@@ -178,7 +178,11 @@ const inTurns = async (keys: ReadonlySet<string>, breathe: () => Promise<void>, 
 }
 
 /** Takes what a Service wants into the books; gives the keys of all Forwardings that this touches. */
-const take = (state: State, service: string, wanted: Desired): ReadonlySet<string> => {
+const take = (
+  state: State,
+  service: string,
+  { wanted, node: { nodePortAddresses } }: { readonly wanted: Desired; readonly node: NodeView },
+): ReadonlySet<string> => {
   const known = state.services.get(service)
   const keys = wanted.forwardings.map(({ key }) => key)
   const touched = new Set([...keys, ...(known?.keys ?? [])])
@@ -186,7 +190,8 @@ const take = (state: State, service: string, wanted: Desired): ReadonlySet<strin
     const forwarding = wanted.forwardings.find((each) => each.key === key)
     if (forwarding === undefined) state.asked.delete(key)
     else state.asked.set(key, forwarding)
-    for (const other of state.claims.update(key, wanted.createdAt, forwarding)) touched.add(other)
+    const claim = forwarding && { createdAt: wanted.createdAt, forwarding, nodePortAddresses }
+    for (const other of state.claims.update(key, claim)) touched.add(other)
   }
   const told = tellProblems(state, service, wanted, known?.told ?? '')
   if (keys.length === 0) state.services.delete(service)
@@ -214,7 +219,7 @@ const grant = (state: State, key: string): void => {
   state.granted.set(key, forwarding)
   countNoLocal(state, forwarding)
   if (lost.length === 0) return
-  const message = lost.map(({ frontend, holder }) => `${frontend} belongs to the older ${holder}`).join('; ')
+  const message = lost.map(({ id, holder }) => `${id} belongs to the older ${holder}`).join('; ')
   state.deps.tell(forwarding, { type: 'Warning', reason: 'FrontendConflict', message })
 }
 

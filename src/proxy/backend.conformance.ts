@@ -38,6 +38,15 @@ export interface Skip {
   readonly reason: string
 }
 
+/** As claims share it out. */
+const notAt = (forwarding: Forwarding, address: string): Forwarding => ({
+  ...forwarding,
+  ports: forwarding.ports.map((each) => ({
+    ...each,
+    frontends: each.frontends.map((frontend) => (frontend.kind === 'NodePort' ? { ...frontend, notAt: [address] } : frontend)),
+  })),
+})
+
 /** What every {@link Backend} does, measured against the model: a packet may only end where `decide` lets it. */
 export const backendConformance = (name: string, open: () => Promise<BackendHarness>, skips: readonly Skip[] = []): void => {
   describe(`backend conformance: ${name}`, () => {
@@ -285,6 +294,21 @@ export const backendConformance = (name: string, open: () => Promise<BackendHarn
       await sync([api])
       expect(await probe(packet(harness.plan.clusterIP(0), 80))).toEqual(['refused'])
       expect(await probe(packet(harness.plan.clusterIP(1), 80))).toEqual([at(1)])
+    })
+    test("gives an address of the node to the Service that has it, and with its end to another's NodePort", async () => {
+      const { node, nodePort, clusterIP } = harness.plan
+      const [own = ''] = node.nodePortAddresses
+      const first = meaning({ externalIPs: [own], ports: [port(nodePort)] }, [here(0)])
+      const spec: Partial<ServiceSpec> = { type: 'NodePort', clusterIP: clusterIP(1), ports: [port(80, { nodePort })] }
+      const second = meaning(spec, [here(1)], { name: 'second' })
+      await sync([notAt(second, own), first])
+      for (const from of ['outside', 'pod', 'node'] as const) {
+        expect(await probe(packet(own, nodePort, { from }), 3)).toEqual([at(0), at(0), at(0)])
+      }
+      expect(await probe(packet(clusterIP(1), 80))).toEqual([at(1)])
+      expect(harness.backend.exceptions().filter(({ state }) => state === 'failed')).toEqual([])
+      await sync([second], [first.key])
+      expect(await probe(packet(own, nodePort), 3)).toEqual([at(1), at(1), at(1)])
     })
     test('gives a frontend from one Service to another within one change', async () => {
       const web = meaning({}, [here(0)])

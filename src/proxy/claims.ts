@@ -1,21 +1,29 @@
-import type { Forwarding } from '../model/index.ts'
+import { familyOf } from '../ip/index.ts'
+import { canonical, type Forwarding, type Frontend, type PortForwarding } from '../model/index.ts'
 
-/** A frontend that a Service asks for and another one has. */
+/** A frontend that a Service asks for and another one has, named `TCP 198.51.100.1 80`. */
 interface LostFrontend {
-  readonly frontend: string
+  readonly id: string
   /** Key of the Forwarding that has it. */
   readonly holder: string
 }
 
 /**
- * Shares out frontends that several Services ask for (the same externalIP and port, say): the oldest Service has it, and gives it to the
- * next when it goes. So a backend never sees two owners, and all backends agree. Cost follows the change.
+ * Shares out frontends that several Services ask for (the same externalIP and port, say, or a NodePort and an externalIP that is the node's): the oldest
+ * Service has it, and gives it to the next when it goes. So a backend never sees two owners, and all backends agree. Cost follows the change.
  */
 export interface Claims {
   /** Replaces what `key` asks for; gives the keys of all Forwardings whose frontends may have changed hands, `key` not among them. */
-  update(key: string, createdAt: string, forwarding: Forwarding | undefined): ReadonlySet<string>
-  /** The Forwarding without frontends that others have. */
+  update(key: string, wanted: Wanted | undefined): ReadonlySet<string>
+  /** The Forwarding without frontends that others have, as it was asked for last. */
   grant(forwarding: Forwarding): { readonly forwarding: Forwarding; readonly lost: readonly LostFrontend[] }
+}
+
+export interface Wanted {
+  readonly createdAt: string
+  readonly forwarding: Forwarding
+  /** The addresses at which the node serves NodePorts. */
+  readonly nodePortAddresses: readonly string[]
 }
 
 interface Claimant {
@@ -26,12 +34,14 @@ interface Claimant {
 export const createClaims = (): Claims => {
   /** The claimants of each frontend, the holder first. */
   const claimants = new Map<string, readonly Claimant[]>()
-  const asked = new Map<string, ReadonlySet<string>>()
+  const asked = new Map<string, Asked>()
   return {
-    update(key, createdAt, forwarding) {
+    update(key, wanted) {
       const affected = new Set<string>()
-      const before = asked.get(key) ?? new Set<string>()
-      const after = new Set(forwarding === undefined ? [] : frontendIds(forwarding))
+      const addresses = wanted === undefined ? [] : addressesOf(wanted)
+      const before = asked.get(key)?.ids ?? new Set<string>()
+      const after = new Set(wanted === undefined ? [] : placesOf(wanted.forwarding, addresses).map(({ id }) => id))
+      const createdAt = wanted?.createdAt ?? ''
       for (const id of new Set([...before, ...after])) {
         const others = (claimants.get(id) ?? []).filter((claimant) => claimant.key !== key)
         const now = after.has(id) ? [...others, { key, createdAt }].sort(bySeniority) : others
@@ -40,19 +50,19 @@ export const createClaims = (): Claims => {
         for (const other of others) affected.add(other.key)
       }
       if (after.size === 0) asked.delete(key)
-      else asked.set(key, after)
+      else asked.set(key, { ids: after, addresses })
       return affected
     },
     grant(forwarding) {
-      const lost: LostFrontend[] = []
-      for (const id of frontendIds(forwarding)) {
-        const holder = claimants.get(id)?.[0]?.key
-        if (holder !== undefined && holder !== forwarding.key) lost.push({ frontend: id, holder })
+      const lost: (LostFrontend & Place)[] = []
+      for (const place of placesOf(forwarding, asked.get(forwarding.key)?.addresses ?? [])) {
+        const holder = claimants.get(place.id)?.[0]?.key
+        if (holder === undefined || holder === forwarding.key) continue
+        // Who has the NodePort has it at every address.
+        if (lost.some(({ frontend, address }) => frontend === place.frontend && address === undefined)) continue
+        lost.push({ ...place, holder })
       }
-      return {
-        forwarding: lost.length === 0 ? forwarding : without(forwarding, new Set(lost.map(({ frontend }) => frontend))),
-        lost,
-      }
+      return { forwarding: lost.length === 0 ? forwarding : without(forwarding, lost), lost }
     },
   }
 }
@@ -61,23 +71,43 @@ const bySeniority = (a: Claimant, b: Claimant): number => compare(a.createdAt, b
 
 const compare = (a: string, b: string): number => (a === b ? 0 : a < b ? -1 : 1)
 
-const frontendIds = (forwarding: Forwarding): readonly string[] =>
-  forwarding.ports.flatMap(({ protocol, frontends }) =>
-    frontends.map(({ address, port }) => frontendId(forwarding, protocol, { address, port })),
+interface Asked {
+  readonly ids: ReadonlySet<string>
+  readonly addresses: readonly string[]
+}
+
+/** Where a frontend is asked for. */
+interface Place {
+  readonly id: string
+  readonly frontend: Frontend
+  /** Left out where it is a NodePort, whatever the address. */
+  readonly address?: string
+}
+
+const addressesOf = ({ forwarding: { family }, nodePortAddresses }: Wanted): readonly string[] =>
+  [...new Set(nodePortAddresses.map(canonical))].filter((address) => familyOf(address) === family)
+
+/** A NodePort is asked for as such, and at each address of the node. */
+const placesOf = ({ family, ports }: Forwarding, addresses: readonly string[]): readonly Place[] =>
+  ports.flatMap(({ protocol, frontends }) =>
+    frontends.flatMap((frontend): readonly Place[] => {
+      const { address, port } = frontend
+      const at = (each: string): Place => ({ id: `${protocol} ${each} ${port}`, frontend, address: each })
+      if (address !== undefined) return [at(address)]
+      return [{ id: `${protocol} NodePort/${family} ${port}`, frontend }, ...addresses.map(at)]
+    }),
   )
 
-const frontendId = (
-  { family }: Forwarding,
-  protocol: string,
-  { address, port }: { readonly address: string | undefined; readonly port: number },
-): string => `${protocol} ${address ?? `NodePort/${family}`} ${port}`
-
-const without = (forwarding: Forwarding, lost: ReadonlySet<string>): Forwarding => ({
+const without = (forwarding: Forwarding, lost: readonly Place[]): Forwarding => ({
   ...forwarding,
-  ports: forwarding.ports.map((port) => ({
-    ...port,
-    frontends: port.frontends.filter(
-      ({ address, port: number }) => !lost.has(frontendId(forwarding, port.protocol, { address, port: number })),
-    ),
-  })),
+  ports: forwarding.ports.map(
+    (port): PortForwarding => ({ ...port, frontends: port.frontends.flatMap((each) => leftOf(each, lost)) }),
+  ),
 })
+
+const leftOf = (frontend: Frontend, lost: readonly Place[]): readonly Frontend[] => {
+  const places = lost.filter((place) => place.frontend === frontend)
+  if (places.length === 0) return [frontend]
+  if (frontend.address !== undefined || places.some(({ address }) => address === undefined)) return []
+  return [{ ...frontend, notAt: places.flatMap(({ address }) => address ?? []) }]
+}

@@ -97,7 +97,8 @@ const placesOf = (forwarding: Forwarding, nodePorts: ReturnType<typeof nodePortA
       if (port.protocol === 'TCP') continue
       for (const frontend of port.frontends) {
         if ((frontend.address === undefined) !== isNodePort) continue
-        const addresses = frontend.address === undefined ? nodePorts[forwarding.family] : [frontend.address]
+        const { address: own, notAt = [] } = frontend
+        const addresses = own === undefined ? nodePorts[forwarding.family].filter((each) => !notAt.includes(each)) : [own]
         for (const address of addresses) {
           const destination = { family: forwarding.family, protocol: port.protocol, address, port: frontend.port }
           places.set(destinationKey(destination), { destination, isNodePort, now: { port, frontend } })

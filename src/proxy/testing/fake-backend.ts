@@ -1,4 +1,5 @@
 import { aborted } from '../../base/index.ts'
+import { familyOf } from '../../ip/index.ts'
 import { decide, type Forwarding, type NodeView, type Packet, type Target } from '../../model/index.ts'
 import type { Backend, Change, Drift } from '../backend.ts'
 
@@ -101,7 +102,7 @@ const createWorld = () => {
         for (const key of change.delete) books.delete(key)
         for (const forwarding of change.set) books.set(forwarding.key, forwarding)
       }
-      assertNoSharedFrontends(carried.values())
+      assertNoSharedFrontends(carried.values(), change.node)
       node = change.node
     },
     repair(): readonly Drift[] {
@@ -130,15 +131,20 @@ const createWorld = () => {
   }
 }
 
-const assertNoSharedFrontends = (forwardings: Iterable<Forwarding>): void => {
+const assertNoSharedFrontends = (forwardings: Iterable<Forwarding>, { nodePortAddresses }: NodeView): void => {
   const owners = new Map<string, string>()
+  const own = (key: string, id: string): void => {
+    const owner = owners.get(id)
+    // A Service's NodePort gives way to an address of its own.
+    if (owner !== undefined && owner !== key) throw new Error(`${id} belongs to ${owner} and to ${key}`)
+    owners.set(id, key)
+  }
   for (const { key, family, ports } of forwardings) {
     for (const { protocol, frontends } of ports) {
-      for (const { address = `NodePort ${family}`, port } of frontends) {
-        const id = `${protocol} ${address} ${port}`
-        const owner = owners.get(id)
-        if (owner !== undefined) throw new Error(`${id} belongs to ${owner} and to ${key}`)
-        owners.set(id, key)
+      for (const { address, notAt = [], port } of frontends) {
+        if (address === undefined) own(key, `${protocol} NodePort/${family} ${port}`)
+        const all = nodePortAddresses.filter((each) => familyOf(each) === family && !notAt.includes(each))
+        for (const each of address === undefined ? all : [address]) own(key, `${protocol} ${each} ${port}`)
       }
     }
   }

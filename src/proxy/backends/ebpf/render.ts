@@ -99,12 +99,12 @@ interface Reached {
 }
 
 /** Processes of the node reach NodePorts at any of its addresses and at localhost; a pod's localhost is its own. */
-const addressesOf = ({ family }: Forwarding, { address }: Frontend, node: NodeView): readonly Reached[] => {
+const addressesOf = ({ family }: Forwarding, { address, notAt = [] }: Frontend, node: NodeView): readonly Reached[] => {
   if (address !== undefined) return [{ address, isForNodeOnly: isLocalhost(address) }]
   const served = new Set(node.nodePortAddresses.map(canonical))
   const all = new Set([...served, ...node.addresses.map(canonical), family === 'IPv4' ? '127.0.0.1' : '::1'])
   return [...all]
-    .filter((each) => familyOf(each) === family)
+    .filter((each) => familyOf(each) === family && !notAt.includes(each))
     .map((each) => ({ address: each, isForNodeOnly: !served.has(each) || isLocalhost(each) }))
 }
 

@@ -83,7 +83,7 @@ const placesOf = ({ family }: Forwarding, port: PortForwarding, { frontend, node
   const at = (address: string): Place => ({ protocol: protocolOf(port), address, port: frontend.port, frontend })
   if (frontend.address !== undefined) return [at(frontend.address)]
   return nodePortAddresses(node)
-    .filter((address) => familyOfAddress(address) === family)
+    .filter((address) => familyOfAddress(address) === family && frontend.notAt?.includes(address) !== true)
     .map(at)
 }
 

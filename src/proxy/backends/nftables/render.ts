@@ -91,7 +91,12 @@ export const placesOf = ({ ports }: Forwarding, port: PortForwarding, context: R
   const places: Place[] = []
   for (const frontend of port.frontends) {
     if (frontend.address !== undefined) places.push(at(frontend.address, frontend))
-    else for (const address of context.nodePortAddresses) if (!isTaken(address, frontend.port)) places.push(at(address, frontend))
+    else {
+      const free = context.nodePortAddresses.filter(
+        (each) => !isTaken(each, frontend.port) && frontend.notAt?.includes(each) !== true,
+      )
+      places.push(...free.map((address) => at(address, frontend)))
+    }
   }
   return places
 }

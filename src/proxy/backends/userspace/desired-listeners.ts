@@ -1,5 +1,5 @@
 import { familyOf } from '../../../ip/index.ts'
-import type { Forwarding, Frontend, NodeView, PortForwarding } from '../../../model/index.ts'
+import { canonical, type Forwarding, type Frontend, type NodeView, type PortForwarding } from '../../../model/index.ts'
 import type { FrontendRef } from '../../backend.ts'
 
 /** A socket that must listen. */
@@ -24,8 +24,9 @@ export const desiredListeners = (forwarding: Forwarding, node: NodeView): readon
   for (const port of forwarding.ports) {
     if (port.protocol === 'SCTP' || (port.cluster.length === 0 && port.local.length === 0)) continue
     for (const frontend of port.frontends) {
-      const { kind } = frontend
-      for (const address of frontend.address === undefined ? nodeAddresses : [frontend.address]) {
+      const { kind, notAt = [] } = frontend
+      const own = nodeAddresses.filter((address) => !notAt.includes(canonical(address)))
+      for (const address of frontend.address === undefined ? own : [frontend.address]) {
         const id = listenerId(port.protocol, address, frontend.port)
         const ref = { key, namespace, name, kind, protocol: port.protocol, address, port: frontend.port }
         if (!listeners.has(id)) listeners.set(id, { id, ref, frontend, port })

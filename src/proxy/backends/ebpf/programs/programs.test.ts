@@ -128,13 +128,13 @@ describe('NodePorts', () => {
     expect(connect('192.0.2.1')).toEqual(endpoint)
     for (const address of ['127.0.0.1', '10.1.1.254']) expect(connect(address)).toEqual(served(address))
   })
-  it('give way to an external address with the same port', async () => {
+  it('give way to an external address of the node with the same port, where no NodePort is served to others', async () => {
     const machine = loneMachine()
     const byPort = web(['10.1.1.1'], { spec, port: nodePort })
     const byAddress = web(['10.1.1.2'], {
       name: 'api',
       index: 11,
-      spec: { externalIPs: ['192.0.2.1'], externalTrafficPolicy: 'Cluster' },
+      spec: { externalIPs: ['10.1.1.254'], externalTrafficPolicy: 'Cluster' },
     })
     const moved = {
       ...byAddress,
@@ -144,10 +144,10 @@ describe('NodePorts', () => {
       })),
     }
     await machine.sync([moved, byPort], { full: true })
-    expect(machine.socket('TCP').connect(served('192.0.2.1')).address).toBe('10.1.1.2')
+    expect(machine.socket('TCP').connect(served('10.1.1.254')).address).toBe('10.1.1.2')
     expect(machine.socket('TCP').connect(served('127.0.0.1')).address).toBe('10.1.1.1')
     await machine.sync([], { gone: [moved.key] })
-    expect(machine.socket('TCP').connect(served('192.0.2.1')).address).toBe('10.1.1.1')
+    expect(machine.socket('TCP').connect(served('10.1.1.254')).address).toBe('10.1.1.1')
   })
 })
 
