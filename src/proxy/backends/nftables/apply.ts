@@ -3,7 +3,7 @@ import { HostError } from '../../../host/index.ts'
 import type { IPFamily } from '../../../ip/index.ts'
 import { type Command, type Element, type Nft, RefusedElements, type Table } from '../../../kernel/nft/index.ts'
 import type { Group } from './diff.ts'
-import { type ChainLayout, choiceLayout, choiceOfChain, choiceVerdict, SERVICES } from './layout.ts'
+import { type ChainLayout, choiceLayout, choiceOfChain, choiceVerdicts, SERVICES } from './layout.ts'
 import { chainCommands } from './structure.ts'
 
 export interface WriterOptions {
@@ -103,7 +103,7 @@ const commit = async (options: WriterOptions, batch: Batch): Promise<void> => {
   const made = missingChains(family, add, chains)
   for (const { name } of made) {
     const id = choiceOfChain(name)
-    if (id !== undefined) add.push(choiceVerdict(family, id))
+    if (id !== undefined) add.push(...choiceVerdicts(family, id))
   }
   const commands: readonly Command[] = [
     ...before,

@@ -109,7 +109,7 @@ describe('an audit', () => {
     [
       'an element that is gone',
       ['delete element ip fairway services { 203.0.113.1 . tcp . 80 }'],
-      [{ kind: 'missing', key: web.key, what: element('element 203.0.113.1 . tcp . 80 : 0:3 of map services') }],
+      [{ kind: 'missing', key: web.key, what: element('element 203.0.113.1 . tcp . 80 : ffff:3 of map services') }],
     ],
     [
       'an endpoint that leads elsewhere',

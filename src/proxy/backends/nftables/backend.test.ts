@@ -56,6 +56,7 @@ describe('what nftables is told', () => {
       'add element ip fairway endpoints { 10.96.0.10 . tcp . 80 . 0:1 : 10.1.1.3 . 8080 }',
       'add element ip fairway services { 10.96.0.10 . tcp . 80 : 0:2 }',
       'add element ip fairway verdicts { 0:2 : goto pick-cluster-2 }',
+      'add element ip fairway verdicts-by-source { 0:2 : goto pick-cluster-2 }',
       'delete element ip fairway endpoints { 10.96.0.10 . tcp . 80 . 0:3, 10.96.0.10 . tcp . 80 . 0:1 }',
       'delete element ip fairway hairpin { 10.1.1.1 . 10.1.1.1 }',
       'delete element ip fairway services { 10.96.0.10 . tcp . 80 }',

@@ -7,7 +7,7 @@ import { createTableWriter, refusalText, type TableWriter } from './apply.ts'
 import { isAsTold } from './as-told.ts'
 import { type Books, createBooks } from './books.ts'
 import { compare, elementDrift, Present } from './diff.ts'
-import { choiceLayout, choiceOfChain, choiceVerdict, FIXED_VERDICTS, isOfChoice } from './layout.ts'
+import { choiceLayout, choiceOfChain, choiceVerdicts, FIXED_VERDICTS, isOfChoice, VERDICTS } from './layout.ts'
 import { firstPlace, placesOf, slotKey } from './render.ts'
 import type { SlotsBefore } from './slots.ts'
 import { type Structure, structureOf } from './structure.ts'
@@ -115,7 +115,8 @@ const removeUnused = async ({ books, family, table, chains, nft }: State): Promi
   const used = new Set([...books.choices.keys()].flatMap((id) => choiceLayout(family, id)).map(({ name }) => name))
   const unused = [...chains].filter((name) => !used.has(name) && isOfChoice(name)).sort(byReference)
   if (unused.length === 0) return
-  const elements = unused.flatMap((name) => choiceOfChain(name) ?? []).map((key) => ({ set: 'verdicts', key }))
+  const ids = unused.flatMap((name) => choiceOfChain(name) ?? [])
+  const elements = VERDICTS.flatMap((set) => ids.map((key) => ({ set, key })))
   await nft.commit({
     table,
     commands: [
@@ -221,7 +222,7 @@ const makeWanted = async (state: State, wanted: ReadonlyMap<string, Forwarding>,
 
 const fixedElements = ({ books, family, chains }: State): readonly Element[] => {
   const choices = [...chains].flatMap((name) => choiceOfChain(name) ?? [])
-  return [...books.nodeElements(), ...FIXED_VERDICTS, ...choices.map((id) => choiceVerdict(family, id))]
+  return [...books.nodeElements(), ...FIXED_VERDICTS, ...choices.flatMap((id) => choiceVerdicts(family, id))]
 }
 
 interface Work {

@@ -5,7 +5,7 @@ import { sendThrough } from './testing/index.ts'
 
 /** Slots and what is chosen by them differ by history; choices that nobody needs any longer go at an audit. */
 const BY_HISTORY: ReadonlySet<string> = new Set(['endpoints', 'choices'])
-const UNTIL_AUDIT = 'verdicts'
+const UNTIL_AUDIT: ReadonlySet<string> = new Set(['verdicts', 'verdicts-by-source'])
 
 const world = (): HistoryWorld => {
   let value = 0
@@ -22,7 +22,7 @@ const world = (): HistoryWorld => {
     contents: async (family) =>
       [...((await nft.readTable({ family: family === 'IPv4' ? 'ip' : 'ip6', name: 'fairway' }))?.elements ?? [])]
 
-        .filter(([set]) => set !== UNTIL_AUDIT)
+        .filter(([set]) => !UNTIL_AUDIT.has(set))
         .flatMap(([set, members]) => [...members].map(([key, data]) => (BY_HISTORY.has(set) ? set : `${set} ${key} ${data}`)))
         .sort(),
     changes: () => changesOf(nft),

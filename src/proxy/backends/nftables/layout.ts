@@ -41,7 +41,9 @@ export const setsOf = (family: IPFamily): readonly NamedSet[] => {
     { name: 'services', type: frontend, data: ['classid'] },
     { name: 'services-pod', type: frontend, data: ['classid'] },
     { name: 'services-node', type: frontend, data: ['classid'] },
-    { name: 'verdicts', type: ['classid'], data: ['verdict'] },
+    { name: 'services-outside', type: frontend, data: ['classid'] },
+    // Two with the same choices: what the first one leads to must not lead back to it.
+    ...VERDICTS.map((name) => ({ name, type: ['classid'], data: ['verdict'] })),
     ...CLASSES.map((source) => ({ name: masquerades(source), type: frontend })),
     { name: 'endpoints', type: [...frontend, 'classid'], data: [address, 'inet_service'] },
     { name: 'ports', type: frontend, data: ['mark'] },
@@ -74,18 +76,23 @@ export const fixedChains = (family: IPFamily): readonly ChainLayout[] => {
     {
       name: 'dispatch',
       rules: [
+        toVerdict(key, 'services', 'verdicts'),
+        `${ip} daddr @cluster-ips goto refuse`,
+        `${ip} daddr @service-cidrs goto refuse`,
+      ],
+    },
+    {
+      name: 'by-source',
+      rules: [
         `${key} @restricted ${key} . ${ip} saddr != @allowed drop`,
         `${ip} saddr @pods goto from-pod`,
         'fib saddr type local goto from-node',
-        'goto from-any',
+        'goto from-outside',
       ],
     },
-    { name: 'from-pod', rules: [toVerdict(key, 'services-pod'), 'goto from-any'] },
-    { name: 'from-node', rules: [toVerdict(key, 'services-node'), 'goto from-any'] },
-    {
-      name: 'from-any',
-      rules: [toVerdict(key, 'services'), `${ip} daddr @cluster-ips goto refuse`, `${ip} daddr @service-cidrs goto refuse`],
-    },
+    { name: 'from-pod', rules: [toVerdict(key, 'services-pod', 'verdicts-by-source'), 'goto from-outside'] },
+    { name: 'from-node', rules: [toVerdict(key, 'services-node', 'verdicts-by-source'), 'goto from-outside'] },
+    { name: 'from-outside', rules: [toVerdict(key, 'services-outside', 'verdicts-by-source'), 'goto refuse'] },
     { name: 'refuse', rules: ['meta l4proto tcp reject with tcp reset', 'reject'] },
     {
       name: 'to-endpoint',
@@ -120,19 +127,28 @@ const CLASSES: readonly SourceClass[] = ['pod', 'node', 'outside']
 export const masquerades = (source: SourceClass): string => `masquerades-${source}`
 
 /** A frontend that is not in the map ends the rule before it is judged. */
-const toVerdict = (key: string, map: string): string => `meta priority set ${key} map @${map} meta priority vmap @verdicts`
+const toVerdict = (key: string, map: string, verdicts: (typeof VERDICTS)[number]): string =>
+  `meta priority set ${key} map @${map} meta priority vmap @${verdicts}`
+
+/** What choices lead to: for `services`, and for the maps by source. */
+export const VERDICTS = ['verdicts', 'verdicts-by-source'] as const
 
 /** The maps from frontends to what becomes of their connections. */
-export const SERVICES: ReadonlySet<string> = new Set(['services', 'services-pod', 'services-node'])
+export const SERVICES: ReadonlySet<string> = new Set(['services', 'services-pod', 'services-node', 'services-outside'])
 
 /** What becomes of a frontend's connections, as the services maps have it: a key of `verdicts`. */
 export const REFUSE = 'ffff:1'
 export const DROP = 'ffff:2'
+/** What becomes of it depends on the source, which costs a look at more sets and at the routes: for the few frontends that need it. */
+export const BY_SOURCE = 'ffff:3'
 
-/** The elements of `verdicts` that are always there. */
+/** The verdicts that are always there. */
 export const FIXED_VERDICTS: readonly Element[] = [
-  { set: 'verdicts', key: REFUSE, value: 'goto refuse' },
-  { set: 'verdicts', key: DROP, value: 'drop' },
+  { set: 'verdicts', key: BY_SOURCE, value: 'goto by-source' },
+  ...VERDICTS.flatMap((set) => [
+    { set, key: REFUSE, value: 'goto refuse' },
+    { set, key: DROP, value: 'drop' },
+  ]),
 ]
 
 /** How an endpoint is chosen: the set it is of, how many there are, and for how long a client stays. */
@@ -159,7 +175,7 @@ const timeoutOf = (id: number): number => (id <= FINE_TIMEOUTS ? id : FINE_TIMEO
 /** The chains and the element of `verdicts` that a value of a services map needs; the chain that it leads to is the last. None for refusals. */
 export const choiceLayout = (family: IPFamily, id: string): readonly ChainLayout[] => {
   const [major = 0, minor = 0] = id.split(':').map((half) => Number.parseInt(half, 16))
-  if (id === REFUSE || id === DROP) return []
+  if (id === REFUSE || id === DROP || id === BY_SOURCE) return []
   const set = minor > LOCAL_SLOTS ? 'local' : 'cluster'
   const pick = pickChain(set, set === 'local' ? minor - LOCAL_SLOTS : minor)
   if (major === 0) return [pick]
@@ -178,12 +194,11 @@ export const choiceOfChain = (name: string): string | undefined => {
 /** Whether a chain is made for choices, and goes when nobody is led to it. */
 export const isOfChoice = (chain: string): boolean => choiceOfChain(chain) !== undefined || /^stick-\d+$/.test(chain)
 
-/** The element of `verdicts` for a choice. */
-export const choiceVerdict = (family: IPFamily, id: string): Element => ({
-  set: 'verdicts',
-  key: id,
-  value: `goto ${choiceLayout(family, id).at(-1)?.name ?? 'refuse'}`,
-})
+/** The verdicts for a choice. */
+export const choiceVerdicts = (family: IPFamily, id: string): readonly Element[] => {
+  const value = `goto ${choiceLayout(family, id).at(-1)?.name ?? 'refuse'}`
+  return VERDICTS.map((set) => ({ set, key: id, value }))
+}
 
 const pickChain = (set: Choice['set'], count: number): ChainLayout => ({
   name: `pick-${set}-${count}`,

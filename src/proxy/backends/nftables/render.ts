@@ -10,7 +10,7 @@ import {
   type SourceClass,
 } from '../../../model/index.ts'
 import { ownClass } from './hairpin.ts'
-import { choiceId, DROP, LOCAL_SLOTS, masquerades, REFUSE } from './layout.ts'
+import { BY_SOURCE, choiceId, DROP, LOCAL_SLOTS, masquerades, REFUSE } from './layout.ts'
 import { classId, type Numbers } from './numbers.ts'
 import { type PortSlots, targetText } from './slots.ts'
 
@@ -122,15 +122,9 @@ const addFrontend = (
   { port, slots }: { readonly port: PortForwarding; readonly slots: PortSlots },
 ): void => {
   const { key, frontend } = place
-  const { routes } = frontend
-  const choice = (route: Route): string => routeChoice(route, slots[route.set].length, port.affinityTimeoutSeconds)
-  const base = choice(routes.outside)
-  elements.push({ set: 'services', key, value: base })
-  for (const source of ['pod', 'node'] as const) {
-    const value = choice(routes[source])
-    if (value !== base) elements.push({ set: `services-${source}`, key, value })
-  }
-  for (const source of CLASSES) if (routes[source].masquerade === 'always') elements.push({ set: masquerades(source), key })
+  addChoices(elements, place, (route) => routeChoice(route, slots[route.set].length, port.affinityTimeoutSeconds))
+  for (const source of CLASSES)
+    if (frontend.routes[source].masquerade === 'always') elements.push({ set: masquerades(source), key })
   for (const set of SETS) {
     if (!uses(place, set)) continue
     const targets = slots[set]
@@ -140,6 +134,18 @@ const addFrontend = (
     }
   }
   addAllowed(elements, place)
+}
+
+const addChoices = (elements: Element[], { key, frontend }: Place, choice: (route: Route) => string): void => {
+  const { routes, allowedSources } = frontend
+  const base = choice(routes.outside)
+  const others = (['pod', 'node'] as const).filter((source) => choice(routes[source]) !== base)
+  if (others.length === 0 && allowedSources === undefined) {
+    elements.push({ set: 'services', key, value: base })
+    return
+  }
+  elements.push({ set: 'services', key, value: BY_SOURCE }, { set: 'services-outside', key, value: base })
+  for (const source of others) elements.push({ set: `services-${source}`, key, value: choice(routes[source]) })
 }
 
 const routeChoice = ({ set, whenEmpty }: Route, count: number, timeoutSeconds: number | undefined): string => {

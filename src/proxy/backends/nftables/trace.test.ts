@@ -59,7 +59,6 @@ describe('the trace of a packet', () => {
     ).toEqual([
       'table ip fairway',
       'chain prerouting: goto dispatch',
-      'chain dispatch: goto from-any',
       'map services: 10.96.0.10 . tcp . 80 : 2a30:2',
       'map verdicts: 2a30:2 : goto sticky-cluster-2-10800',
       ...[
@@ -87,38 +86,48 @@ describe('the trace of a packet', () => {
       'map numbered: N : 10.1.1.1 . 8080',
       'map numbered: N : 10.1.2.1 . 8080',
       'set masquerades-outside: 10.96.0.10 . tcp . 80',
-      `chain masquerading-outside: meta l4proto tcp ct original ip daddr . meta l4proto . ct original proto-dst @masquerades-outside masquerade fully-random`,
+      'chain masquerading-outside: meta l4proto tcp ct original ip daddr . meta l4proto . ct original proto-dst @masquerades-outside masquerade fully-random',
     ])
   })
   it('shows that a pod may reach itself, and is masqueraded then', () => {
     expect(backend.trace(packet('10.96.0.10', 80, 'pod'))).toEqual(
-      expect.arrayContaining(['chain dispatch: ip saddr @pods goto from-pod', 'set hairpin: 10.1.1.1 . 10.1.1.1']),
+      expect.arrayContaining(['chain prerouting: goto dispatch', 'set hairpin: 10.1.1.1 . 10.1.1.1']),
     )
   })
   it('shows the short circuit of policy Local for the node, and the drop for the world', () => {
     expect(backend.trace(packet('192.0.2.1', 30_080, 'node'))).toEqual(
-      expect.arrayContaining(['map services-node: 192.0.2.1 . tcp . 30080 : 0:1', 'map verdicts: 0:1 : goto pick-cluster-1']),
+      expect.arrayContaining([
+        'map services: 192.0.2.1 . tcp . 30080 : ffff:3',
+        'map verdicts: ffff:3 : goto by-source',
+        'chain by-source: fib saddr type local goto from-node',
+        'map services-node: 192.0.2.1 . tcp . 30080 : 0:1',
+        'map verdicts-by-source: 0:1 : goto pick-cluster-1',
+      ]),
     )
     expect(backend.trace(packet('192.0.2.1', 30_080)).slice(-2)).toEqual([
-      'map services: 192.0.2.1 . tcp . 30080 : ffff:2',
-      'map verdicts: ffff:2 : drop',
+      'map services-outside: 192.0.2.1 . tcp . 30080 : ffff:2',
+      'map verdicts-by-source: ffff:2 : drop',
     ])
   })
   it('shows which range lets a source in, or that none does', () => {
     expect(backend.trace(packet('203.0.113.1', 80, 'node'))).toEqual([
       'table ip fairway',
       'chain output: goto dispatch',
+      'map services: 203.0.113.1 . tcp . 80 : ffff:3',
+      'map verdicts: ffff:3 : goto by-source',
       'set restricted: 203.0.113.1 . tcp . 80',
-      `chain dispatch: ${key} @restricted ${key} . ip saddr != @allowed drop`,
+      `chain by-source: ${key} @restricted ${key} . ip saddr != @allowed drop`,
     ])
     expect(backend.trace(packet('203.0.113.1', 80))).toEqual([
       'table ip fairway',
       'chain prerouting: goto dispatch',
+      'map services: 203.0.113.1 . tcp . 80 : ffff:3',
+      'map verdicts: ffff:3 : goto by-source',
       'set restricted: 203.0.113.1 . tcp . 80',
       'set allowed: 203.0.113.1 . tcp . 80 . 198.51.100.0/24',
-      'chain dispatch: goto from-any',
-      'map services: 203.0.113.1 . tcp . 80 : ffff:2',
-      'map verdicts: ffff:2 : drop',
+      'chain by-source: goto from-outside',
+      'map services-outside: 203.0.113.1 . tcp . 80 : ffff:2',
+      'map verdicts-by-source: ffff:2 : drop',
     ])
   })
   it.each([

@@ -3,7 +3,7 @@ import { type Element, tableText } from '../../../kernel/nft/index.ts'
 import { canonical, type Packet } from '../../../model/index.ts'
 import type { Books } from './books.ts'
 import type { FamilyTable } from './family-table.ts'
-import { type ChainLayout, choiceLayout, DROP, fixedChains, masquerades, REFUSE } from './layout.ts'
+import { BY_SOURCE, type ChainLayout, choiceLayout, DROP, fixedChains, masquerades, REFUSE } from './layout.ts'
 import { hairpinKey, placesOf, renderForwarding } from './render.ts'
 
 /**
@@ -67,10 +67,12 @@ class Walk {
   run(): boolean {
     const { packet, place } = this.#input
     this.#rule(packet.source.class === 'node' ? 'output' : 'prerouting', 'goto dispatch')
-    if (!this.#isAllowed()) return true
-    const choice = this.#choice()
-    if (choice === undefined) return this.#refusedAddress()
-    this.#line('map verdicts', `${choice} : ${choice === DROP ? 'drop' : `goto ${this.#chainOf(choice)}`}`)
+    const first = this.#mapped('services')
+    if (first === undefined) return this.#refusedAddress()
+    this.#verdict('verdicts', first)
+    if (first === BY_SOURCE && !this.#isAllowed()) return true
+    const choice = first === BY_SOURCE ? this.#choiceBySource() : first
+    if (choice === undefined) return this.#all('refuse')
     if (choice === DROP) return true
     if (choice === REFUSE) return this.#all('refuse')
     for (const { name, rules } of choiceLayout(this.#table.family, choice))
@@ -85,27 +87,32 @@ class Walk {
     if (!this.#has('restricted', place)) return true
     this.#line('set restricted', place)
     const range = this.#containing('allowed', `${place} . `)
-    if (range === undefined) this.#rule('dispatch', ' drop')
+    if (range === undefined) this.#rule('by-source', ' drop')
     else this.#line('set allowed', range)
     return range !== undefined
   }
 
   /** The value that the packet's class of sources has for the frontend. */
-  #choice(): string | undefined {
-    const { place, packet } = this.#input
-    const source = packet.source.class
-    if (source !== 'outside') {
-      this.#rule('dispatch', ` goto from-${source}`)
-      const special = this.#sets.get(`services-${source}`)?.get(place)
-      if (special !== undefined) {
-        this.#line(`map services-${source}`, `${place} : ${special}`)
-        return special
-      }
-    }
-    this.#rule(source === 'outside' ? 'dispatch' : `from-${source}`, 'goto from-any')
-    const choice = this.#sets.get('services')?.get(place)
-    if (choice !== undefined) this.#line('map services', `${place} : ${choice}`)
+  #choiceBySource(): string | undefined {
+    const source = this.#input.packet.source.class
+    this.#rule('by-source', `goto from-${source}`)
+    const special = source === 'outside' ? undefined : this.#mapped(`services-${source}`)
+    if (source !== 'outside' && special === undefined) this.#rule(`from-${source}`, 'goto from-outside')
+    const choice = special ?? this.#mapped('services-outside')
+    if (choice !== undefined) this.#verdict('verdicts-by-source', choice)
     return choice
+  }
+
+  /** What a map has for the frontend. */
+  #mapped(map: string): string | undefined {
+    const { place } = this.#input
+    const value = this.#sets.get(map)?.get(place)
+    if (value !== undefined) this.#line(`map ${map}`, `${place} : ${value}`)
+    return value
+  }
+
+  #verdict(map: string, choice: string): void {
+    this.#line(`map ${map}`, `${choice} : ${choice === DROP ? 'drop' : `goto ${this.#chainOf(choice)}`}`)
   }
 
   #refusedAddress(): boolean {
@@ -147,6 +154,7 @@ class Walk {
   }
 
   #chainOf(choice: string): string {
+    if (choice === BY_SOURCE) return 'by-source'
     return choice === REFUSE ? 'refuse' : (choiceLayout(this.#table.family, choice).at(-1)?.name ?? '')
   }
 
