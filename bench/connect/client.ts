@@ -8,6 +8,8 @@ import type { Target } from '../../src/model/index.ts'
 export interface Request {
   readonly targets: readonly Target[]
   readonly count: number
+  /** Before each connection, so that what the one before left to do is done. */
+  readonly pauseMicros: number
 }
 
 export interface Answer {
@@ -40,7 +42,13 @@ const socketAddress = ({ address, port }: Target): Buffer => {
 const resetAtClose = Buffer.alloc(8)
 resetAtClose.writeInt32LE(1)
 
-const run = ({ targets, count }: Request): Answer => {
+/** By looking at the clock: a process that sleeps wakes up on a cold core, late. */
+const pause = (micros: number): void => {
+  const until = process.hrtime.bigint() + BigInt(micros * 1e3)
+  while (process.hrtime.bigint() < until);
+}
+
+const run = ({ targets, count, pauseMicros }: Request): Answer => {
   const addresses = targets.map(socketAddress)
   const latencies: number[] = []
   let failures = 0
@@ -48,6 +56,7 @@ const run = ({ targets, count }: Request): Answer => {
   for (let index = 0; index < count; index++) {
     const fd = socket.call(AF_INET, SOCK_STREAM, 0)
     setsockopt.call(fd, SOL_SOCKET, SO_LINGER, resetAtClose, resetAtClose.length)
+    if (pauseMicros > 0) pause(pauseMicros)
     const before = process.hrtime.bigint()
     try {
       connect.call(fd, addresses[index % addresses.length], 16)

@@ -8,6 +8,8 @@ export const ENDPOINTS: readonly string[] = [1, 2, 3, 4, 5].map((last) => `10.1.
 export const NODE: NodeView = { name: 'bench', addresses: [], podCIDRs: ['10.1.0.0/24'], nodePortAddresses: [] }
 
 const route: Route = { set: 'cluster', masquerade: 'hairpin', whenEmpty: 'reject', why: 'InternalPolicyCluster' }
+/** As the model says of a ClusterIP where the pods of the node are known. */
+const routes = { pod: route, node: route, outside: { ...route, masquerade: 'always' as const } }
 const addressOf = (index: number): string => `10.96.${index >> 8}.${index & 255}`
 
 /** Service number `index` (from 1), with these of the endpoints. */
@@ -24,7 +26,7 @@ export const forwardingOf = (index: number, endpoints: readonly string[] = ENDPO
         name: 'http',
         protocol: 'TCP',
         port: 80,
-        frontends: [{ kind: 'ClusterIP', address, port: 80, routes: { pod: route, node: route, outside: route } }],
+        frontends: [{ kind: 'ClusterIP', address, port: 80, routes }],
         cluster: endpoints.map((each) => ({ address: each, port: PORT })),
         local: [],
         hints: 'none',

@@ -68,8 +68,29 @@ const through = (name: string): readonly Path[] => [
 /** What the mode costs connections that no Service is for. */
 const beside = (name: string): Path => ({ name: `direct beside ${name}`, targets: DIRECT })
 
+/** The least that a kernel must do to translate: one rule, that names one Service and one endpoint. */
+export const SINGLE_DNAT = 'a single dnat rule'
+const CONNTRACK = 'conntrack alone'
+
+const [ONLY = { address: '', port: 0 }] = ONE
+const [ENDPOINT = { address: '', port: 0 }] = DIRECT
+
+/** A table with one chain and one rule. */
+const rule =
+  (hook: string, text: string): Way['prepare'] =>
+  async ({ node }) => {
+    await node.exec(['nft', `table ip floor { chain c { type ${hook} hook output priority -100; ${text}; }; }`])
+    return undefined
+  }
+
 export const WAYS: readonly Way[] = [
   { name: 'direct', paths: [{ name: 'direct', targets: DIRECT }], prepare: async () => undefined },
+  { name: CONNTRACK, paths: [{ name: CONNTRACK, targets: DIRECT }], prepare: rule('filter', 'ct state new accept') },
+  {
+    name: SINGLE_DNAT,
+    paths: [{ name: SINGLE_DNAT, targets: ONE }, beside(SINGLE_DNAT)],
+    prepare: rule('nat', `ip daddr ${ONLY.address} tcp dport ${ONLY.port} dnat to ${ENDPOINT.address}:${ENDPOINT.port}`),
+  },
   { name: 'nftables', paths: [...through('nftables'), beside('nftables')], prepare: (deps) => load(nftables(deps)) },
   {
     name: 'ebpf',
@@ -96,4 +117,16 @@ export const WAYS: readonly Way[] = [
       return undefined
     },
   },
+]
+
+const both = (mode: string): readonly string[] => ['direct', mode, `${mode}, 100 Services in turn`]
+
+/** Paths that are measured together, in turn; what is compared is in one group. */
+export const GROUPS: readonly (readonly string[])[] = [
+  ['direct', CONNTRACK, SINGLE_DNAT, `direct beside ${SINGLE_DNAT}`],
+  ['direct', SINGLE_DNAT, 'nftables', 'nftables, 100 Services in turn', 'direct beside nftables'],
+  [...both('ebpf'), 'direct beside ebpf'],
+  both('ebpf programs alone'),
+  [...both('iptables'), 'direct beside iptables'],
+  both('userspace'),
 ]
