@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises'
 import { createControllers } from '../controllers/index.ts'
 import { createDns, parseNameServers, type RunningDns } from '../dns/index.ts'
-import { CONTROLLER_NAME, createIngress, type IngressController } from '../ingress/index.ts'
+import { CONTROLLER_NAME, type IngressController } from '../ingress/index.ts'
 import { createCatalogue, createNode, type Traffic } from '../node/index.ts'
 import type { Proxy as ServiceProxy } from '../proxy/index.ts'
 import { dnsServiceAddress, ensureAddons } from './addons.ts'
 import { type DataPlaneDeps, recorderOf } from './deps.ts'
 import { type ClusterInformers, createInformers } from './informers.ts'
-import { startIngressEngine } from './ingress-engine.ts'
+import { startIngress } from './ingress-controller.ts'
 import { networkWatch } from './pod-network.ts'
 import { startProxy } from './service-proxy.ts'
 import { createTraffic } from './traffic.ts'
@@ -36,18 +36,7 @@ export const startDataPlane = async (deps: DataPlaneDeps): Promise<DataPlane> =>
   onStep('proxy')
   const proxy = await startProxy(deps, informers)
   onStep('ingress')
-  const engine = await startIngressEngine(deps)
-  const ingress = createIngress({
-    ...informers,
-    slices: informers.endpointSlices,
-    client: control.clientFor('ingress'),
-    engine,
-    statusAddress: { ip: options.ingress.address },
-    recorder: recorderOf(deps, 'fairway-ingress'),
-    clock,
-    log,
-  })
-  await lifecycle.start(ingress)
+  const ingress = await startIngress(deps, informers)
   onStep('node')
   const tellNetwork = await watchNetwork(deps)
   await startNode(deps, informers, { dns, traffic: createTraffic(informers.endpointSlices, [proxy, ingress]) })

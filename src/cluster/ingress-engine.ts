@@ -1,9 +1,14 @@
-import { createEngine, type Engine } from '../l7/index.ts'
+import { createEngine, type Engine, type RunningEngine } from '../l7/index.ts'
 import type { DataPlaneDeps } from './deps.ts'
 import { choosePort } from './ports.ts'
 
+export interface IngressEngine {
+  readonly engine: Engine
+  readonly running: RunningEngine
+}
+
 /** Starts the HTTP engine on the Ingress' ports, or on substitutes where this user may not have them. */
-export const startIngressEngine = async (deps: DataPlaneDeps): Promise<Engine> => {
+export const startIngressEngine = async (deps: DataPlaneDeps): Promise<IngressEngine> => {
   const { options, lifecycle, clock, log, writer } = deps
   const { address, httpPort, httpsPort, workers } = options.ingress
   const { firstBindablePort } = options
@@ -22,7 +27,7 @@ export const startIngressEngine = async (deps: DataPlaneDeps): Promise<Engine> =
     ingress: { http: `http://${hostOf(address)}:${running.http}`, https: `https://${hostOf(address)}:${running.https}` },
     substitutions: [...writer.current().substitutions, ...substitutions],
   })
-  return engine
+  return { engine, running }
 }
 
 const hostOf = (address: string): string => {

@@ -3,19 +3,21 @@ import type { Clock, Logger } from '../base/index.ts'
 import { type BatchQueue, type Progress, runBatches } from '../informers/index.ts'
 import { serviceOfSlice } from '../model/index.ts'
 import { keyOf } from './routes/index.ts'
-import type { IngressInformers } from './snapshot.ts'
+import type { IngressInformers, ReferencedObjects } from './snapshot.ts'
 
 /** What changed since the last batch, as `namespace/name`. */
 export interface Batch {
   readonly ingresses: ReadonlySet<string>
   readonly services: ReadonlySet<string>
   readonly secrets: ReadonlySet<string>
+  readonly configMaps: ReadonlySet<string>
   /** Classes decide whose Ingresses are; any change asks for all of them. */
   readonly classes: boolean
 }
 
 export interface ControllerOptions {
   readonly informers: IngressInformers
+  readonly referenced: ReferencedObjects
   readonly clock: Clock
   readonly log: Logger
   readonly progress?: Progress
@@ -30,7 +32,7 @@ export interface ControllerOptions {
 export const runController = async (options: ControllerOptions, signal: AbortSignal, firstDone: () => void): Promise<void> => {
   const { informers, progress, clock, log, reconcile } = options
   const queue = new Pending()
-  const stopListening = subscribe(informers, queue)
+  const stopListening = subscribe(informers, options.referenced, queue)
   const waitForSync = async (): Promise<void> => {
     await Promise.all(Object.values(informers).map((informer) => informer.waitForSync(signal)))
     queue.begin()
@@ -47,6 +49,7 @@ class Pending implements BatchQueue<Batch> {
   #ingresses = new Set<string>()
   #services = new Set<string>()
   #secrets = new Set<string>()
+  #configMaps = new Set<string>()
   #classes = false
   #wake = (): void => {}
 
@@ -70,6 +73,11 @@ class Pending implements BatchQueue<Batch> {
     this.#wake()
   }
 
+  addConfigMap(key: string): void {
+    this.#configMaps.add(key)
+    this.#wake()
+  }
+
   addClasses(): void {
     this.#classes = true
     this.#wake()
@@ -79,15 +87,24 @@ class Pending implements BatchQueue<Batch> {
     for (const key of batch.ingresses) this.#ingresses.add(key)
     for (const key of batch.services) this.#services.add(key)
     for (const key of batch.secrets) this.#secrets.add(key)
+    for (const key of batch.configMaps) this.#configMaps.add(key)
     this.#classes ||= batch.classes
   }
 
   take(): Batch | undefined {
-    const batch = { ingresses: this.#ingresses, services: this.#services, secrets: this.#secrets, classes: this.#classes }
-    if (batch.ingresses.size + batch.services.size + batch.secrets.size === 0 && !batch.classes) return undefined
+    const batch = {
+      ingresses: this.#ingresses,
+      services: this.#services,
+      secrets: this.#secrets,
+      configMaps: this.#configMaps,
+      classes: this.#classes,
+    }
+    const { ingresses, services, secrets, configMaps, classes } = batch
+    if (ingresses.size + services.size + secrets.size + configMaps.size === 0 && !classes) return undefined
     this.#ingresses = new Set()
     this.#services = new Set()
     this.#secrets = new Set()
+    this.#configMaps = new Set()
     this.#classes = false
     return batch
   }
@@ -103,7 +120,11 @@ class Pending implements BatchQueue<Batch> {
   }
 }
 
-const subscribe = (informers: IngressInformers, pending: Pending): readonly (() => void)[] => {
+const subscribe = (
+  informers: IngressInformers,
+  { secrets, configMaps }: ReferencedObjects,
+  pending: Pending,
+): readonly (() => void)[] => {
   const addSlice = (slice: EndpointSlice): void => {
     const key = serviceOfSlice(slice)
     if (key !== undefined) pending.addService(key)
@@ -112,7 +133,10 @@ const subscribe = (informers: IngressInformers, pending: Pending): readonly (() 
     informers.ingresses.onChange(({ object }) => pending.addIngress(keyOf(object))),
     informers.ingressClasses.onChange(() => pending.addClasses()),
     informers.services.onChange(({ object }) => pending.addService(keyOf(object))),
-    informers.secrets.onChange(({ object }) => pending.addSecret(keyOf(object))),
+    secrets.onChange(({ object }) => pending.addSecret(keyOf(object))),
+    secrets.onRefusal((key) => pending.addSecret(key)),
+    configMaps.onChange(({ object }) => pending.addConfigMap(keyOf(object))),
+    configMaps.onRefusal((key) => pending.addConfigMap(key)),
     informers.slices.onChange((change) => {
       addSlice(change.object)
       // A slice that changes its label leaves one Service and joins another.

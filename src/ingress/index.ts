@@ -1,5 +1,13 @@
 export type { ExplainedRoute, Explanation } from './explain.ts'
-export { createIngress, type IngressController, type IngressOptions } from './ingress.ts'
-export { CONTROLLER_NAME } from './routes/index.ts'
+export { classConfig, createIngress, type IngressController, type IngressOptions } from './ingress.ts'
+export { type ClassConfig, CONTROLLER_NAME } from './routes/index.ts'
 export type { RouteProblem, RouteProblemReason } from './routes/problem.ts'
-export type { StatusAddress } from './status.ts'
+export type { IngressInformers, ReferencedObjects } from './snapshot.ts'
+export {
+  createIngressStatus,
+  type IngressStatusOptions,
+  type Published,
+  publishEntries,
+  publishService,
+  type StatusEntries,
+} from './status/index.ts'

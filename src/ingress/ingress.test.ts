@@ -1,8 +1,10 @@
 import { setMaxListeners } from 'node:events'
 import { afterEach, describe, expect, it } from 'vitest'
 import {
+  ApiError,
+  type ConfigMap,
+  configMapKind,
   endpointSliceKind,
-  type Ingress,
   type IngressClass,
   ingressClassKind,
   ingressKind,
@@ -13,13 +15,12 @@ import { endpointSlice, ingress, service } from '../api/testing/index.ts'
 import { type Running, realClock, silentLogger } from '../base/index.ts'
 import type { EventText } from '../client/index.ts'
 import { fakeApi } from '../client/testing/index.ts'
-import { createInformer } from '../informers/index.ts'
+import { createInformer, createReferencedInformer } from '../informers/index.ts'
 import { until } from '../informers/testing/index.ts'
 import { LiveTable, type TableDelta } from '../l7/index.ts'
 import { sliceIndexes } from '../model/index.ts'
 import { createIngress, type IngressController } from './index.ts'
 
-const ADDRESS = { ip: '192.0.2.80' }
 const fairway: IngressClass = {
   apiVersion: 'networking.k8s.io/v1',
   kind: 'IngressClass',
@@ -50,10 +51,15 @@ interface Started {
   stop(): Promise<void>
 }
 
+interface Options extends Pick<Parameters<typeof createIngress>[0], 'defaultCertificate' | 'configMap'> {
+  /** Updates that the engine refuses. */
+  readonly failures?: number
+}
+
 /** The controller between a small API server and a table. */
 const start = async (
   objects: (api: ReturnType<typeof fakeApi>) => void,
-  options: { readonly failures?: number } = {},
+  { failures = 0, ...rest }: Options = {},
 ): Promise<Started> => {
   const api = fakeApi()
   objects(api)
@@ -66,25 +72,25 @@ const start = async (
     ingressClasses: createInformer({ ...deps, kind: ingressClassKind }),
     services: createInformer({ ...deps, kind: serviceKind }),
     slices: createInformer({ ...deps, kind: endpointSliceKind, indexes: sliceIndexes }),
-    secrets: createInformer({ ...deps, kind: secretKind }),
+    secrets: createReferencedInformer({ ...deps, kind: secretKind }),
+    configMaps: createReferencedInformer({ ...deps, kind: configMapKind }),
   }
   const engine = new LiveTable()
   const deltas: TableDelta[] = []
   const events: Started['events'] = []
-  let failures = options.failures ?? 0
+  let failuresLeft = failures
   let look = (): void => {}
   const controller = createIngress({
     ...informers,
-    client: api.client,
+    ...rest,
     engine: {
       update: async (delta) => {
-        if (failures-- > 0) throw new Error('the engine has a bad day')
+        if (failuresLeft-- > 0) throw new Error('the engine has a bad day')
         deltas.push(delta)
         engine.apply(delta)
         look()
       },
     },
-    statusAddress: ADDRESS,
     recorder: {
       event: (object, what) => {
         events.push({ ...what, about: object.metadata.name })
@@ -111,9 +117,6 @@ const start = async (
   return { api, controller, engine, deltas, events, eventually, stop }
 }
 
-const statusOf = (api: Started['api'], name: string): unknown =>
-  api.objects<Ingress>(ingressKind).find(({ metadata }) => metadata.name === name)?.status?.loadBalancer?.ingress
-
 const basics = (api: Started['api']): void => {
   api.put(ingressClassKind, fairway)
   api.put(serviceKind, web)
@@ -137,23 +140,11 @@ describe('the Ingress controller', () => {
     expect([last?.backends?.size, last?.hosts?.size, last?.tlsHosts?.size]).toEqual([1, 0, 0])
   })
 
-  it('writes the address into the status of its Ingresses and of no others', async () => {
-    const { api, eventually } = await start((fake) => {
-      basics(fake)
-      fake.put(ingressKind, ingress('foreign').className('other').host('f.io', { '/': 'web:80' }).build())
-    })
-    await eventually(() => statusOf(api, 'shop') !== undefined)
-    expect(statusOf(api, 'shop')).toEqual([ADDRESS])
-    expect(statusOf(api, 'foreign')).toBeUndefined()
-  })
-
-  it('lets go of an Ingress that changes its class: routes and address', async () => {
+  it('lets go of an Ingress that changes its class', async () => {
     const { api, engine, eventually } = await start(basics)
-    await eventually(() => statusOf(api, 'shop') !== undefined)
     const present = await api.client.get(ingressKind, { namespace: 'default', name: 'shop' })
     await api.client.update(ingressKind, { ...present, spec: { ...present.spec, ingressClassName: 'other' } })
-    await eventually(() => statusOf(api, 'shop') === undefined)
-    expect(engine.hosts.size).toBe(0)
+    await eventually(() => engine.hosts.size === 0)
     expect(engine.backends.has('default/web/80')).toBe(false)
   })
 
@@ -192,12 +183,92 @@ describe('the Ingress controller', () => {
     await eventually(() => engine.hosts.has('shop.io'))
     expect(engine.backends.get('default/web/80')?.endpoints).toHaveLength(1)
   })
+})
 
-  it('takes its address out of the status when it stops', async () => {
-    const { api, eventually, stop } = await start(basics)
-    await eventually(() => statusOf(api, 'shop') !== undefined)
-    await stop()
-    expect(statusOf(api, 'shop')).toBeUndefined()
+describe('the settings of a class', () => {
+  const settings = (name: string, data: Record<string, string>): ConfigMap => ({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { namespace: 'kube-system', name },
+    data,
+  })
+  const withParameters = (parameters: NonNullable<IngressClass['spec']['parameters']>): IngressClass => ({
+    ...fairway,
+    spec: { ...fairway.spec, parameters },
+  })
+  const named = { kind: 'ConfigMap', name: 'class', scope: 'Namespace', namespace: 'kube-system' } as const
+
+  it('are read from the ConfigMap that it names, and from no other', async () => {
+    const { api, engine } = await start((fake) => {
+      basics(fake)
+      fake.put(ingressClassKind, withParameters(named))
+      fake.put(configMapKind, settings('class', { 'proxy-body-size': '2m' }))
+      fake.put(ingressClassKind, {
+        ...withParameters({ ...named, name: 'foreign' }),
+        metadata: { name: 'x' },
+        spec: { controller: 'x.io/x', parameters: { ...named, name: 'foreign' } },
+      })
+    })
+    expect(engine.hosts.has('shop.io')).toBe(true)
+    const read = api.requests.filter(({ resource }) => resource === 'configmaps')
+    expect(read.map(({ verb, namespace, query }) => [verb, namespace, query['fieldSelector']])).toEqual([
+      ['watch', 'kube-system', 'metadata.name=class'],
+    ])
+  })
+
+  it.each([
+    ['another kind', { kind: 'Settings', apiGroup: 'x.io', name: 's' }, 'InvalidParameters'],
+    ['a ConfigMap of the cluster', { kind: 'ConfigMap', name: 's' }, 'InvalidParameters'],
+    ['a ConfigMap that is not there', named, 'ParametersNotFound'],
+  ] as const)('that name %s are told once, on the class, and the class is served', async (_title, parameters, reason) => {
+    const { api, engine, events, eventually } = await start((fake) => {
+      basics(fake)
+      fake.put(ingressClassKind, withParameters(parameters))
+    })
+    expect(engine.hosts.has('shop.io')).toBe(true)
+    api.put(ingressKind, shop('late'))
+    await eventually(() => engine.hosts.has('late.io'))
+    expect(events.map(({ about, reason: told }) => `${about} ${told}`)).toEqual([`fairway ${reason}`])
+  })
+})
+
+describe('Secrets', () => {
+  const tls = (name: string) => ingress(name).className('fairway').host(`${name}.io`, { '/': 'web:80' }).tls(name, `${name}.io`)
+
+  it('are watched by name when an Ingress of ours refers to them, and no longer than that', async () => {
+    const { api, controller } = await start((fake) => {
+      basics(fake)
+      fake.put(ingressKind, tls('one').build())
+      fake.put(ingressKind, tls('foreign').className('other').build())
+    })
+    const asked = () =>
+      api.requests
+        .filter(({ resource }) => resource === 'secrets')
+        .map(({ verb, namespace, query }) => `${verb} ${namespace} ${query['fieldSelector']}`)
+    expect(asked()).toEqual(['watch default metadata.name=one'])
+    const before = api.openWatches
+    api.remove(ingressKind, { namespace: 'default', name: 'one' })
+    await expect.poll(() => api.openWatches).toBe(before - 1)
+    await controller.settled()
+    expect(asked()).toHaveLength(1)
+  })
+
+  it('that may not be read harm only their hosts', async () => {
+    const { engine, events } = await start((fake) => {
+      basics(fake)
+      fake.put(ingressKind, tls('closed').build())
+      fake.intercept = ({ resource }) => {
+        if (resource === 'secrets') throw new ApiError({ code: 403, reason: 'Forbidden', message: 'no' })
+      }
+    })
+    expect([...engine.hosts.keys()].sort()).toEqual(['closed.io', 'shop.io'])
+    expect(events.map(({ about, reason }) => `${about} ${reason}`)).toEqual(['closed SecretForbidden'])
+  })
+
+  it('one may be the default of all hosts', async () => {
+    const { api } = await start(basics, { defaultCertificate: 'certs/all' })
+    const [asked] = api.requests.filter(({ resource }) => resource === 'secrets')
+    expect([asked?.namespace, asked?.query['fieldSelector']]).toEqual(['certs', 'metadata.name=all'])
   })
 })
 

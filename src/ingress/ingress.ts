@@ -1,32 +1,29 @@
-import type { Ingress } from '../api/index.ts'
+import type { Ingress, IngressClass } from '../api/index.ts'
 import { type Clock, type Component, errorMessage, type Logger, type Running, realClock } from '../base/index.ts'
-import type { Client, EventRecorder } from '../client/index.ts'
+import type { EventRecorder } from '../client/index.ts'
 import { createProgress } from '../informers/index.ts'
 import type { Engine, RouteTable, TableDelta } from '../l7/index.ts'
 import { type Batch, runController } from './controller.ts'
+import { Defaults } from './defaults.ts'
 import { type Explanation, explainUrl } from './explain.ts'
 import { type ClassConfig, CONTROLLER_NAME, keyOf, type RouteProblem, Routes, selectClass } from './routes/index.ts'
-import { type IngressInformers, routeSources, split } from './snapshot.ts'
-import { desiredStatus, type StatusAddress, type StatusEntries, writeStatus } from './status.ts'
+import { type IngressInformers, type ReferencedObjects, routeSources, split } from './snapshot.ts'
 
-export interface IngressOptions extends IngressInformers {
-  readonly client: Client
+export interface IngressOptions extends IngressInformers, ReferencedObjects {
   /** Started and stopped by whoever made it; it must serve before `start` is called and outlive this component. */
   readonly engine: Pick<Engine, 'update'>
-  /** `fairway.dev/ingress` when left out. */
-  readonly controllerName?: string
-  /** Values of the annotation `kubernetes.io/ingress.class` that are ours without an IngressClass: `fairway` and `nginx` when left out. */
-  readonly watchedClasses?: readonly string[]
-  /** What the status of our Ingresses says; none when left out. */
-  readonly statusAddress?: StatusAddress
-  /** Take the address out of the status when stopping; true when left out. */
-  readonly clearStatusOnStop?: boolean
+  /** Which Ingresses are ours; `classConfig()` when left out. */
+  readonly classes?: ClassConfig
+  /** Secret (`namespace/name`) whose certificate hosts get that have none. */
+  readonly defaultCertificate?: string
+  /** ConfigMap (`namespace/name`) with defaults for all Ingresses, below those of their class. */
+  readonly configMap?: string
   readonly recorder?: Pick<EventRecorder, 'event'>
   readonly clock?: Clock
   readonly log: Logger
 }
 
-/** The Ingress controller: keeps the engine's table and the status of Ingresses up to date. */
+/** The Ingress controller: keeps the engine's table up to date. */
 export interface IngressController extends Component {
   /** Which rule, Service and endpoints a request for this URL gets, and what lost and why; undefined when it is no http URL. */
   explain(url: string): Explanation | undefined
@@ -52,35 +49,53 @@ export const createIngress = (options: IngressOptions): IngressController => {
   }
 }
 
-const DEFAULT_CLASSES = ['fairway', 'nginx']
-const STATUS_WRITERS = 8
-const CLEAR_TIMEOUT_MS = 5_000
+/** Whose Ingresses are ours: of classes of `fairway.dev/ingress`, or, without an IngressClass, annotated `fairway` or `nginx`. */
+export const classConfig = (given: Partial<ClassConfig> = {}): ClassConfig => ({
+  controllerName: given.controllerName ?? CONTROLLER_NAME,
+  watchedClasses: given.watchedClasses ?? ['fairway', 'nginx'],
+  ...(given.onlyClasses === undefined ? {} : { onlyClasses: given.onlyClasses }),
+})
+
+/** How long a table waits for Secrets that it is the first to refer to, while the server does not answer. */
+const REFERENCES_TIMEOUT_MS = 5_000
 
 class IngressSync {
   readonly routes = new Routes()
   readonly progress = createProgress()
   readonly #options: IngressOptions
   readonly #informers: IngressInformers
-  readonly #config: ClassConfig
-  readonly #entries: StatusEntries
-  /** Ingresses whose status is ours to keep. */
-  readonly #claimed = new Set<string>()
-
+  readonly #classes: ClassConfig
+  readonly #defaults: Defaults
   readonly #unsent: TableDelta[] = []
 
   constructor(options: IngressOptions) {
     this.#options = options
-    const { ingresses, ingressClasses, services, slices, secrets } = options
-    this.#informers = { ingresses, ingressClasses, services, slices, secrets }
-    this.#config = {
-      controllerName: options.controllerName ?? CONTROLLER_NAME,
-      watchedClasses: options.watchedClasses ?? DEFAULT_CLASSES,
-    }
-    this.#entries = options.statusAddress === undefined ? [] : [options.statusAddress]
+    const { ingresses, ingressClasses, services, slices, configMaps, configMap, recorder } = options
+    this.#informers = { ingresses, ingressClasses, services, slices }
+    this.#classes = options.classes ?? classConfig()
+    this.#defaults = new Defaults({
+      configMaps,
+      ...(configMap === undefined ? {} : { configMap }),
+      classOf: (ingress) => this.#classOf(ingress),
+      tell: (ingressClass, problem) => recorder?.event(ingressClass, { type: 'Warning', ...problem }),
+    })
+    if (options.defaultCertificate !== undefined) this.routes.setDefaultCertificate(options.defaultCertificate)
   }
 
   decide(ingress: Ingress): ReturnType<typeof selectClass> {
-    return selectClass(ingress, this.#informers.ingressClasses.list(), this.#config)
+    return selectClass(ingress, this.#informers.ingressClasses.list(), this.#classes)
+  }
+
+  #classOf(ingress: Ingress): IngressClass | undefined {
+    const decision = this.decide(ingress)
+    return decision.isOurs ? decision.ingressClass : undefined
+  }
+
+  #ourClasses(): readonly IngressClass[] {
+    const { controllerName, onlyClasses } = this.#classes
+    return this.#informers.ingressClasses
+      .list()
+      .filter(({ spec, metadata }) => spec.controller === controllerName && (onlyClasses?.includes(metadata.name) ?? true))
   }
 
   async start(signal: AbortSignal): Promise<Running> {
@@ -88,25 +103,36 @@ class IngressSync {
     const first = new Promise<void>((resolve) => {
       firstDone = resolve
     })
-    const { log, clock = realClock } = this.#options
-    const reconcile = (batch: Batch): Promise<void> => this.#reconcile(batch)
-    const ended = runController({ informers: this.#informers, progress: this.progress, clock, log, reconcile }, signal, () =>
-      firstDone(),
-    ).catch((error) => {
+    const { log, clock = realClock, secrets, configMaps } = this.#options
+    const reconcile = (batch: Batch): Promise<void> => this.#reconcile(batch, signal)
+    const options = {
+      informers: this.#informers,
+      referenced: { secrets, configMaps },
+      progress: this.progress,
+      clock,
+      log,
+      reconcile,
+    }
+    const stopped = runController(options, signal, () => firstDone()).catch((error) => {
       // Aborted while it waited for the caches: that is a stop, not a failure.
       if (!signal.aborted) throw error
     })
-    await Promise.race([first, ended])
-    return { stopped: ended.then(() => this.#clearAll()) }
+    await Promise.race([first, stopped])
+    return { stopped }
   }
 
-  async #reconcile(batch: Batch): Promise<void> {
-    const { engine, clock = realClock, log } = this.#options
+  async #reconcile(batch: Batch, signal: AbortSignal): Promise<void> {
+    const { engine, clock = realClock, log, secrets, configMaps } = this.#options
     const startedAt = clock.monotonic()
     const touched = this.#claim(batch)
+    if (touched > 0) await this.#follow(signal)
+    this.#defaults.check(this.#ourClasses())
     for (const key of batch.services) this.routes.serviceChanged(key)
     for (const key of batch.secrets) this.routes.secretChanged(key)
-    const { delta, problems } = this.routes.compile(routeSources(this.#informers, clock.now()))
+    for (const ingress of this.#defaults.touchedBy(batch.configMaps, this.#claimed())) this.routes.setIngress(ingress)
+    const defaults = (ingress: Ingress) => this.#defaults.of(ingress)
+    const sources = routeSources({ ...this.#informers, secrets, configMaps }, { defaults, nowMs: clock.now() })
+    const { delta, problems } = this.routes.compile(sources)
     for (const problem of problems) this.#tell(problem)
     if (delta !== undefined) this.#unsent.push(delta)
     // A change that the engine did not take goes before the next one.
@@ -114,9 +140,8 @@ class IngressSync {
       await engine.update(next)
       this.#unsent.shift()
     }
-    await this.#writeStatuses(touched)
     log.debug('ingress synced', {
-      ingresses: touched.length,
+      ingresses: touched,
       hosts: delta?.hosts?.size ?? 0,
       backends: delta?.backends?.size ?? 0,
       certificates: delta?.certificates?.size ?? 0,
@@ -124,8 +149,8 @@ class IngressSync {
     })
   }
 
-  /** Takes over and lets go of Ingresses; returns those whose status must be looked at. */
-  #claim(batch: Batch): readonly string[] {
+  /** Takes over and lets go of Ingresses; returns how many were looked at. */
+  #claim(batch: Batch): number {
     const { ingresses } = this.#informers
     const keys = batch.classes
       ? new Set([...batch.ingresses, ...ingresses.list().map(keyOf), ...this.routes.claims.keys()])
@@ -133,57 +158,37 @@ class IngressSync {
     for (const key of keys) {
       const ingress = ingresses.get(...split(key))
       if (ingress === undefined || !this.decide(ingress).isOurs) this.routes.removeIngress(key)
-      else if (this.routes.claims.get(key) !== ingress) this.routes.setIngress(ingress)
+      // A class that changed may have other settings.
+      else if (batch.classes || this.routes.claims.get(key) !== ingress) this.routes.setIngress(ingress)
     }
-    return [...keys]
+    return batch.classes ? keys.size + 1 : keys.size
+  }
+
+  #claimed(): readonly Ingress[] {
+    return this.routes.claims.keys().flatMap((key) => this.routes.claims.get(key) ?? [])
+  }
+
+  /** A table is compiled when what it newly refers to was read. */
+  async #follow(signal: AbortSignal): Promise<void> {
+    const { secrets, configMaps, defaultCertificate, clock = realClock, log } = this.#options
+    const { claims } = this.routes
+    secrets.follow([...claims.referencedSecrets(), ...(defaultCertificate === undefined ? [] : [defaultCertificate])])
+    configMaps.follow(this.#defaults.references(this.#ourClasses()))
+    const limit = new AbortController()
+    const timer = clock.setTimer(() => limit.abort(), REFERENCES_TIMEOUT_MS)
+    try {
+      const either = AbortSignal.any([signal, limit.signal])
+      await Promise.all([secrets.ready(either), configMaps.ready(either)])
+    } catch (error) {
+      if (!signal.aborted)
+        log.warn('a Secret or ConfigMap was not read in time; its hosts go without', { error: errorMessage(error) })
+    } finally {
+      timer.cancel()
+    }
   }
 
   #tell({ ingress: key, reason, message }: RouteProblem): void {
     const ingress = this.routes.claims.get(key)
     if (ingress !== undefined) this.#options.recorder?.event(ingress, { type: 'Warning', reason, message })
   }
-
-  async #writeStatuses(keys: readonly string[]): Promise<void> {
-    if (this.#entries.length === 0) return
-    const writes: (() => Promise<void>)[] = []
-    for (const key of keys) {
-      const ingress = this.#informers.ingresses.get(...split(key))
-      const isOurs = this.routes.claims.get(key) !== undefined
-      if (ingress === undefined || (!isOurs && !this.#claimed.has(key))) {
-        this.#claimed.delete(key)
-        continue
-      }
-      const entries = desiredStatus(ingress, isOurs ? this.#entries : [])
-      writes.push(async () => {
-        if (entries !== undefined) await writeStatus(this.#options.client, key, entries)
-        if (isOurs) this.#claimed.add(key)
-        else this.#claimed.delete(key)
-      })
-    }
-    await inParallel(writes)
-  }
-
-  /** On stop: an address at which nothing answers must not stay. */
-  async #clearAll(): Promise<void> {
-    const { client, log, clock = realClock, clearStatusOnStop = true } = this.#options
-    if (!clearStatusOnStop || this.#claimed.size === 0) return
-    const cleared = inParallel([...this.#claimed].map((key) => () => writeStatus(client, key, []))).catch((error: unknown) =>
-      log.debug('status could not be cleared', { error: errorMessage(error) }),
-    )
-    await new Promise<void>((resolve) => {
-      const timer = clock.setTimer(resolve, CLEAR_TIMEOUT_MS)
-      void cleared.then(() => {
-        timer.cancel()
-        resolve()
-      })
-    })
-  }
-}
-
-const inParallel = async (writes: readonly (() => Promise<void>)[]): Promise<void> => {
-  let next = 0
-  const worker = async (): Promise<void> => {
-    for (let write = writes[next++]; write !== undefined; write = writes[next++]) await write()
-  }
-  await Promise.all(Array.from({ length: Math.min(STATUS_WRITERS, writes.length) }, worker))
 }

@@ -1,5 +1,5 @@
-import type { EndpointSlice, Ingress, IngressClass, Secret, Service } from '../api/index.ts'
-import type { Informer } from '../informers/index.ts'
+import type { ConfigMap, EndpointSlice, Ingress, IngressClass, Secret, Service } from '../api/index.ts'
+import type { Informer, ReferencedInformer } from '../informers/index.ts'
 import type { RouteSources } from './routes/index.ts'
 
 /** The caches that the Ingress reads; whoever made them starts them. */
@@ -9,15 +9,24 @@ export interface IngressInformers {
   readonly services: Informer<Service>
   /** With the index `service` (`sliceIndexes` of src/model). */
   readonly slices: Informer<EndpointSlice>
-  readonly secrets: Informer<Secret>
+}
+
+/** The caches of objects that are read only when an Ingress, a class or a setting refers to them. */
+export interface ReferencedObjects {
+  readonly secrets: ReferencedInformer<Secret>
+  readonly configMaps: ReferencedInformer<ConfigMap>
 }
 
 /** The caches as the compilers of routes see them. */
-export const routeSources = (informers: IngressInformers, nowMs: number): RouteSources => ({
+export const routeSources = (
+  informers: IngressInformers & ReferencedObjects,
+  rest: Pick<RouteSources, 'defaults' | 'nowMs'>,
+): RouteSources => ({
+  ...rest,
   service: (key) => informers.services.get(...split(key)),
   slices: (service) => informers.slices.byIndex('service', service),
   secret: (key) => informers.secrets.get(...split(key)),
-  nowMs,
+  secretRefusal: (key) => informers.secrets.refusal(key),
 })
 
 /** `namespace/name` as a lister takes it. */
