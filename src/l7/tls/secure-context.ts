@@ -1,5 +1,6 @@
 import { constants } from 'node:crypto'
-import type tls from 'node:tls'
+import tls from 'node:tls'
+import { errorMessage, UserError } from '../../base/index.ts'
 import type { EngineSettings } from '../settings.ts'
 import type { Certificate } from '../table/index.ts'
 import type { HostClientAuth } from './server-names.ts'
@@ -28,3 +29,14 @@ export const contextOptions = (
 })
 
 const OPTIONS = constants.SSL_OP_PRIORITIZE_CHACHA | constants.SSL_OP_NO_RENEGOTIATION
+
+/** Throws UserError when OpenSSL knows no cipher of the settings: every certificate would seem to be bad. */
+export const checkTlsSettings = ({ tlsMinVersion, tlsCiphers }: Pick<TlsSettings, 'tlsMinVersion' | 'tlsCiphers'>): void => {
+  try {
+    tls.createSecureContext({ minVersion: tlsMinVersion, ciphers: tlsCiphers })
+  } catch (error) {
+    throw new UserError(
+      `ingress: the TLS ciphers ${tlsCiphers} cannot be used (${errorMessage(error)}); see openssl ciphers for names`,
+    )
+  }
+}

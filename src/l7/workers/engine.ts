@@ -3,8 +3,10 @@ import { aborted, type Clock, type Component, type Logger, type Running, realClo
 import { defaultSettings, type EngineSettings } from '../settings.ts'
 import { type EngineStats, sumStats } from '../stats.ts'
 import { type Certificate, LiveTable, type TableDelta } from '../table/index.ts'
+import { checkTlsSettings } from '../tls/secure-context.ts'
 import { bindError, bindHandle, type ListenAddress, type ListenHandle } from './listen-handle.ts'
-import type { FromWorker } from './protocol.ts'
+import { type FromWorker, packDelta, type ToWorker } from './protocol.ts'
+import { TicketKeys } from './ticket-keys.ts'
 import { WorkerSlot } from './worker-slot.ts'
 
 export interface EngineOptions {
@@ -26,6 +28,11 @@ export interface Engine extends Component {
   update(delta: TableDelta): Promise<void>
   /** The sum over the workers that answer. */
   stats(): Promise<EngineStats>
+  /**
+   * Replaces the workers one after another: each new one serves before the old one is drained, so no connection is refused. Rejects when a
+   * new one cannot serve; the old one stays.
+   */
+  restartWorkers(): Promise<void>
 }
 
 export interface RunningEngine extends Running {
@@ -57,6 +64,7 @@ class Supervisor implements Engine {
   readonly #options: EngineOptions
   readonly #clock: Clock
   readonly #table = new LiveTable()
+  readonly #ticketKeys: TicketKeys
   #slots: readonly WorkerSlot[] = []
   #sequence = 0
   #waiters: Waiter[] = []
@@ -66,10 +74,12 @@ class Supervisor implements Engine {
   constructor(options: EngineOptions) {
     this.#options = options
     this.#clock = options.clock ?? realClock
+    this.#ticketKeys = new TicketKeys(this.#clock, (keys) => this.#sendAll({ type: 'ticket-keys', keys }))
   }
 
   async start(signal: AbortSignal): Promise<RunningEngine> {
     const { http, https, settings, tickMs = 250 } = this.#options
+    if (https) checkTlsSettings({ ...defaultSettings, ...settings })
     const handles = bindAll(http, https)
     let builtIn: Certificate | undefined
     try {
@@ -81,6 +91,7 @@ class Supervisor implements Engine {
     }
     this.#slots = Array.from({ length: this.#workerCount() }, () => this.#slot({ handles, builtIn, settings, tickMs }))
     this.#isRunning = true
+    if (https) this.#ticketKeys.start()
     try {
       await Promise.all(this.#slots.map((slot) => slot.start()))
     } catch (error) {
@@ -103,7 +114,7 @@ class Supervisor implements Engine {
     this.#table.apply(delta)
     const sequence = ++this.#sequence
     if (!this.#isRunning) return Promise.resolve()
-    for (const slot of this.#slots) slot.send({ type: 'update', sequence, delta })
+    this.#sendAll({ type: 'update', sequence, delta: packDelta(delta) })
     return new Promise((resolve, reject) => {
       this.#waiters.push({ sequence, resolve, reject })
       this.#settle()
@@ -113,6 +124,18 @@ class Supervisor implements Engine {
   async stats(): Promise<EngineStats> {
     const answers = await Promise.all(this.#slots.map((slot) => slot.stats()))
     return sumStats(answers.filter((stats) => stats !== undefined))
+  }
+
+  async restartWorkers(): Promise<void> {
+    for (const slot of this.#slots) await slot.replace(this.#drainTimeoutMs)
+  }
+
+  get #drainTimeoutMs(): number {
+    return this.#options.settings?.drainTimeoutMs ?? defaultSettings.drainTimeoutMs
+  }
+
+  #sendAll(message: ToWorker): void {
+    for (const slot of this.#slots) slot.send(message)
   }
 
   #workerCount(): number {
@@ -126,15 +149,16 @@ class Supervisor implements Engine {
     readonly tickMs: number
   }): WorkerSlot {
     return new WorkerSlot({
-      start: {
+      start: () => ({
         type: 'start',
         settings: { ...defaultSettings, ...shared.settings },
         tickMs: shared.tickMs,
         builtIn: shared.builtIn,
-      },
+        ticketKeys: shared.handles.https && this.#ticketKeys.current,
+      }),
       handles: shared.handles,
       clock: this.#clock,
-      table: () => ({ sequence: this.#sequence, delta: this.#table.asDelta() }),
+      table: () => ({ type: 'update', sequence: this.#sequence, delta: packDelta(this.#table.asDelta()) }),
       onApplied: () => this.#settle(),
       onMessage: (message) => this.#log(message),
       onExit: (fields) => this.#options.log.error('ingress worker ended; starting another', fields),
@@ -164,8 +188,8 @@ class Supervisor implements Engine {
     const waiters = this.#waiters
     this.#waiters = []
     for (const waiter of waiters) waiter.reject(new Error('the engine is stopped'))
-    const { drainTimeoutMs = defaultSettings.drainTimeoutMs } = this.#options.settings ?? {}
-    await Promise.all(this.#slots.map((slot) => slot.stop(drainTimeoutMs)))
+    this.#ticketKeys.stop()
+    await Promise.all(this.#slots.map((slot) => slot.stop(this.#drainTimeoutMs)))
     closeAll(handles)
   }
 }

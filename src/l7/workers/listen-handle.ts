@@ -7,6 +7,8 @@ export interface ListenAddress {
   readonly port: number
   /** The command-line flag that chooses the port, for error messages. */
   readonly flag?: string
+  /** Connections begin with a PROXY header, version 1 or 2, and come only from `EngineSettings.proxyProtocolPeers`. */
+  readonly proxyProtocol?: boolean
 }
 
 /** A bound TCP handle: no process accepts from it until a worker listens. */
@@ -14,6 +16,7 @@ export interface ListenHandle {
   readonly port: number
   /** What `child.send` passes on. */
   readonly native: unknown
+  readonly proxyProtocol: boolean
   close(): void
 }
 
@@ -42,7 +45,7 @@ export const bindHandle = (at: ListenAddress): ListenHandle => {
     bound.close()
     throw bindError(at, 'EADDRINUSE')
   }
-  return { port: name.port, native: bound, close: () => bound.close() }
+  return { port: name.port, native: bound, proxyProtocol: at.proxyProtocol ?? false, close: () => bound.close() }
 }
 
 export const bindError = (at: ListenAddress, code: string): UserError => {

@@ -1,3 +1,4 @@
+import v8 from 'node:v8'
 import type { FailedRequest } from '../context.ts'
 import type { EngineSettings } from '../settings.ts'
 import type { EngineStats } from '../stats.ts'
@@ -5,10 +6,19 @@ import type { Certificate, TableDelta } from '../table/index.ts'
 
 /** What the supervisor tells a worker, in this order: `start`, `update` (the whole table), `listen`, then anything. */
 export type ToWorker =
-  | { readonly type: 'start'; readonly settings: EngineSettings; readonly tickMs: number; readonly builtIn?: Certificate }
-  | { readonly type: 'update'; readonly sequence: number; readonly delta: TableDelta }
+  | {
+      readonly type: 'start'
+      readonly settings: EngineSettings
+      readonly tickMs: number
+      readonly builtIn: Certificate | undefined
+      readonly ticketKeys: Buffer | undefined
+    }
+  /** A `TableDelta`, packed once for all workers. */
+  | { readonly type: 'update'; readonly sequence: number; readonly delta: Buffer }
   /** Comes with the listening handle. */
-  | { readonly type: 'listen'; readonly port: 'http' | 'https' }
+  | { readonly type: 'listen'; readonly port: 'http' | 'https'; readonly proxyProtocol: boolean }
+  /** Secret: never logged, never written. */
+  | { readonly type: 'ticket-keys'; readonly keys: Buffer }
   | { readonly type: 'stats'; readonly sequence: number }
   | { readonly type: 'stop' }
 
@@ -21,3 +31,8 @@ export type FromWorker =
   | { readonly type: 'stats'; readonly sequence: number; readonly stats: EngineStats }
   | { readonly type: 'failed-request'; readonly failure: FailedRequest; readonly suppressed: number }
   | { readonly type: 'bad-certificate'; readonly id: string; readonly message: string }
+
+export const packDelta = (delta: TableDelta): Buffer => v8.serialize(delta)
+
+/** Of what the supervisor packed. */
+export const unpackDelta = (bytes: Buffer): TableDelta => v8.deserialize(bytes) as TableDelta

@@ -5,7 +5,7 @@
 import type net from 'node:net'
 import type { FailedRequest } from '../context.ts'
 import { DataPlane } from '../data-plane.ts'
-import type { FromWorker, ToWorker } from './protocol.ts'
+import { type FromWorker, type ToWorker, unpackDelta } from './protocol.ts'
 
 const REPORTS_PER_SECOND = 20
 
@@ -22,6 +22,7 @@ const start = (message: ToWorker & { readonly type: 'start' }): void => {
     report: limitedReport(),
     onBadCertificate: (id, text) => send({ type: 'bad-certificate', id, message: text }),
   })
+  if (message.ticketKeys !== undefined) dataPlane.setTicketKeys(message.ticketKeys)
   if (message.builtIn !== undefined) dataPlane.setBuiltInCertificate(message.builtIn)
 }
 
@@ -46,8 +47,8 @@ const limitedReport = (): ((failure: FailedRequest) => void) => {
   }
 }
 
-const listen = (port: 'http' | 'https', handle: unknown): void => {
-  const server = port === 'http' ? dataPlane?.httpServer() : dataPlane?.httpsServer()
+const listen = ({ port, proxyProtocol }: ToWorker & { readonly type: 'listen' }, handle: unknown): void => {
+  const server = port === 'http' ? dataPlane?.httpServer({ proxyProtocol }) : dataPlane?.httpsServer({ proxyProtocol })
   if (server === undefined) return
   server.on('error', (error: NodeJS.ErrnoException) => send({ type: 'listen-failed', port, code: error.code ?? 'UNKNOWN' }))
   server.on('listening', () => send({ type: 'listening', port }))
@@ -65,10 +66,12 @@ process.on('message', (message: ToWorker, handle: unknown) => {
     case 'start':
       return start(message)
     case 'update':
-      dataPlane?.update(message.delta)
+      dataPlane?.update(unpackDelta(message.delta))
       return send({ type: 'applied', sequence: message.sequence })
     case 'listen':
-      return listen(message.port, handle)
+      return listen(message, handle)
+    case 'ticket-keys':
+      return dataPlane?.setTicketKeys(message.keys)
     case 'stats':
       if (dataPlane !== undefined) send({ type: 'stats', sequence: message.sequence, stats: dataPlane.stats.snapshot() })
       return
