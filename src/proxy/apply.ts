@@ -42,6 +42,8 @@ export interface Applier {
   reconcile(batch: Batch): Promise<SyncReport>
   /** Compares the world with what the backend was told, unless a sync is in work, before the first, or after one that failed. Aborting `signal` ends it soon. */
   audit(call: AuditCall): Promise<AuditAttempt>
+  /** Tells the backend of these Forwardings with the next batch, changed or not; gives the names of their Services. */
+  tellAgain(keys: readonly string[]): ReadonlySet<string>
   /** What the backend carries. */
   readonly carried: ReadonlyMap<string, Forwarding>
   /** Service ports with policy Local, endpoints elsewhere and none here. */
@@ -91,6 +93,11 @@ export const createApplier = (deps: ApplyDeps): Applier => {
     audit: async (call) => {
       if (state.turns.isBusy() || !state.hasSynced || state.unsure.size > 0) return { kind: 'busy' }
       return state.turns.take(() => audit(state, call))
+    },
+    tellAgain(keys) {
+      const known = keys.flatMap((key) => state.carried.get(key) ?? [])
+      for (const { key } of known) state.unsure.add(key)
+      return new Set(known.map(({ namespace, name }) => `${namespace}/${name}`))
     },
     carried: state.carried,
     noLocalEndpoints: () => {

@@ -24,6 +24,8 @@ export interface ControllerOptions {
   nodeDiffers(): boolean
   /** What else of the node may change, beside its object; gives how to stop listening. */
   readonly onNodeChange?: (handler: () => void) => () => void
+  /** What must be done again although nothing changed, by the names of Services; gives how to stop listening. */
+  readonly onRetry?: (handler: (key: string) => void) => () => void
   readonly progress?: Progress
   /** Brings a batch into the world; what it throws is logged, and the batch comes again after a back-off. */
   reconcile(batch: Batch): Promise<void>
@@ -95,7 +97,7 @@ const createPending = (clock: Clock): Pending => {
 }
 
 const subscribe = (options: ControllerOptions, pending: Pending): readonly (() => void)[] => {
-  const { services, slices, nodes, nodeName, onNodeChange } = options
+  const { services, slices, nodes, nodeName, onNodeChange, onRetry } = options
   const lookAtNode = (): void => {
     if (options.nodeDiffers()) pending.addNode()
   }
@@ -122,5 +124,6 @@ const subscribe = (options: ControllerOptions, pending: Pending): readonly (() =
           }),
         ]),
     ...(onNodeChange === undefined ? [] : [onNodeChange(lookAtNode)]),
+    ...(onRetry === undefined ? [] : [onRetry(pending.add)]),
   ]
 }

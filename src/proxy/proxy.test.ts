@@ -137,6 +137,31 @@ describe('proxy', () => {
     expect((await next).set.map(({ name }) => name)).toEqual(['web'])
   })
 
+  it('tells the backend again of what the kernel refused, ever more rarely, until it is taken', async () => {
+    const clock = pausedClock()
+    const { backend, services, events, start } = setUp({ services: [service('api', { clusterIP: '10.96.0.11' })], clock })
+    await start()
+    backend.refuse('IPv4 default/web', true)
+    services.set(service('web'))
+    await clock.advance(0)
+    expect(events).toEqual(['web FailedToProgram no room'])
+    const changesIn = async (ms: number) => {
+      const before = backend.changes.length
+      await clock.advance(ms)
+      return backend.changes.slice(before).flatMap(({ set }) => set.map(({ name }) => name))
+    }
+    expect(await changesIn(4_000)).toEqual([])
+    expect(await changesIn(1_000)).toEqual(['web'])
+    expect(await changesIn(20_000)).toEqual(['web'])
+    expect(await changesIn(79_000)).toEqual([])
+    backend.refuse('IPv4 default/web', false)
+    expect(await changesIn(3_600_000)).toEqual([])
+    // The next one begins anew.
+    backend.refuse('IPv4 default/api', true)
+    services.set(service('api', { clusterIP: '10.96.0.11', ports: [port(81)] }))
+    expect(await changesIn(5_000)).toEqual(['api', 'api'])
+  })
+
   it('gives a contested external address to the older Service, and passes it on when that goes', async () => {
     const created = (creationTimestamp: string) => ({ metadata: { creationTimestamp } })
     const { backend, services, events, start } = setUp({

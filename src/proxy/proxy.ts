@@ -16,6 +16,7 @@ import { createLiveness, isNodeEligible, type Liveness, type ProxyHealth } from 
 import { createServiceHealthServers } from './health/service-health.ts'
 import { createProxyMetrics, type ProxyMetrics } from './metrics.ts'
 import { createObserver, type Observer } from './observe.ts'
+import { createRetrier, type Retrier } from './retry.ts'
 import { type NodeConfig, nodeView } from './snapshot.ts'
 
 export interface ProxyOptions extends NodeConfig {
@@ -86,7 +87,8 @@ export const createProxy = (options: ProxyOptions): Proxy => {
   })
   const observer = metrics && createObserver({ metrics, slices, noLocalEndpoints: applier.noLocalEndpoints, clock })
   const auditor = auditorOf(options, applier, observer)
-  const parts = { options, applier, observer, liveness, node, auditor, progress: createProgress() }
+  const retries = retriesOf(options, applier)
+  const parts: Parts = { options, applier, observer, liveness, node, onRetry: retries.onRetry, progress: createProgress() }
   return {
     name: 'proxy',
     mode: backend.mode,
@@ -113,11 +115,14 @@ export const createProxy = (options: ProxyOptions): Proxy => {
     },
     auditSoon: auditor.soon,
     async start(signal) {
-      const running = await backend.start(signal, (status) => told(options, status))
+      const running = await backend.start(signal, (status) => {
+        told(options, status)
+        retries.retrier.told(status)
+      })
       const { first, ended } = control(parts, signal)
-      const audits = auditor.run(signal)
+      const background = [auditor.run(signal), retries.retrier.run(signal)]
       await first
-      const stopped = Promise.all([running.stopped, ended, audits]).then(() => health.close())
+      const stopped = Promise.all([running.stopped, ended, ...background]).then(() => health.close())
       return { stopped } satisfies Running
     },
   }
@@ -137,6 +142,7 @@ interface Parts {
   readonly observer: Observer | undefined
   readonly liveness: Liveness
   readonly node: () => NodeView
+  readonly onRetry: (handler: (key: string) => void) => () => void
 }
 
 /** `first` resolves with the first sync (also one that failed and will be repeated), `ended` when the controller has stopped. */
@@ -150,6 +156,7 @@ const control = (parts: Parts, signal: AbortSignal): { readonly first: Promise<v
       services,
       slices,
       progress: parts.progress,
+      onRetry: parts.onRetry,
       ...(nodes === undefined ? {} : { nodes }),
       ...(machine === undefined ? {} : { onNodeChange: machine.onChange }),
       nodeName,
@@ -187,6 +194,29 @@ const reconcile = async ({ options, applier, observer, liveness }: Parts, batch:
   } catch (error) {
     observed?.()
     throw error
+  }
+}
+
+const retriesOf = (
+  { backend, clock }: ProxyOptions,
+  applier: Applier,
+): Pick<Parts, 'onRetry'> & { readonly retrier: Retrier } => {
+  let again = (_service: string): void => {}
+  return {
+    onRetry(handler) {
+      again = handler
+      return () => {
+        again = () => {}
+      }
+    },
+    retrier: createRetrier({
+      exceptions: backend.exceptions,
+      isRefusal: (status) => statusEvent(status)?.reason === 'FailedToProgram',
+      retry: (keys) => {
+        for (const service of applier.tellAgain(keys)) again(service)
+      },
+      clock,
+    }),
   }
 }
 

@@ -1,7 +1,7 @@
 import { aborted } from '../../base/index.ts'
 import { familyOf } from '../../ip/index.ts'
 import { decide, type Forwarding, type NodeView, type Packet, type Target } from '../../model/index.ts'
-import type { Backend, Change, Drift } from '../backend.ts'
+import type { Backend, Change, Drift, FrontendStatus } from '../backend.ts'
 
 export interface FakeBackend extends Backend {
   /** Where a packet goes now. */
@@ -14,6 +14,8 @@ export interface FakeBackend extends Backend {
   failNext(...errors: readonly Error[]): void
   /** Somebody else removes what a Forwarding has in the world; only an audit notices. */
   damage(key: string): void
+  /** The kernel refuses this Forwarding, by its key, until it is told otherwise. */
+  refuse(key: string, isRefused: boolean): void
   /** Audits wait until the promise resolves. */
   holdAudits(until: Promise<void>): void
 }
@@ -30,11 +32,16 @@ export const fakeBackend = (): FakeBackend => {
   const failures: Error[] = []
   let waiting: ((change: Change) => void)[] = []
   let held: Promise<void> = Promise.resolve()
+  const refused = new Set<string>()
+  let report: (status: FrontendStatus) => void = () => {}
   const alone = createGuard()
   return {
     mode: 'fake',
     supports: new Set(['SCTP', 'IPv6', 'Drop', 'KeepsSource', 'RejectsUndefinedPorts']),
-    start: async (signal) => ({ stopped: aborted(signal) }),
+    async start(signal, tell) {
+      report = tell
+      return { stopped: aborted(signal) }
+    },
     async sync(change) {
       if (changes.length === 0 && !change.full) throw new Error('the first change must be full')
       await alone('sync', Promise.resolve())
@@ -45,6 +52,7 @@ export const fakeBackend = (): FakeBackend => {
       }
       world.apply(change)
       changes.push(change)
+      for (const status of change.set.flatMap((each) => (refused.has(each.key) ? refusalOf(each) : []))) report(status)
       const telling = waiting
       waiting = []
       for (const tell of telling) tell(change)
@@ -57,18 +65,26 @@ export const fakeBackend = (): FakeBackend => {
     },
     trace: ({ destination: { address } }) =>
       [...world.carried.values()].filter(({ clusterIP }) => clusterIP === address).map(({ key }) => `forwarding ${key}`),
-    exceptions: () => [],
+    exceptions: () => [...refused].flatMap((key) => refusalOf(world.carried.get(key))),
     cleanup: async () => world.carried.clear(),
     changes,
     carried: world.carried,
     nextChange: () => new Promise((resolve) => waiting.push(resolve)),
     failNext: (...errors) => void failures.push(...errors),
     damage: (key) => void world.carried.delete(key),
+    refuse: (key, isRefused) => void (isRefused ? refused.add(key) : refused.delete(key)),
     holdAudits(until) {
       held = until
     },
     send: world.send,
   }
+}
+
+const refusalOf = (forwarding: Forwarding | undefined): readonly FrontendStatus[] => {
+  if (forwarding === undefined) return []
+  const { key, namespace, name, clusterIP: address } = forwarding
+  const ref = { key, namespace, name, kind: 'ClusterIP', protocol: 'TCP', address, port: 80 } as const
+  return [{ ...ref, state: 'failed', code: 'ENOSPC', message: 'no room' }]
 }
 
 /** Throws when two calls are in work at once. */

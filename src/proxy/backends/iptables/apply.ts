@@ -149,7 +149,7 @@ const carryHalves = async (isolation: Isolation, suspects: readonly Forwarding[]
   await kernel.write()
   const [only] = suspects
   if (suspects.length === 1 && only !== undefined) {
-    const reason = `the kernel refuses its rules: ${oneLine(result.error)}; it is tried again when the Service changes`
+    const reason = `the kernel refuses its rules: ${oneLine(result.error)}; it is tried again`
     refused.set(only.key, { forwarding: only, reason })
     return
   }
