@@ -9,6 +9,7 @@ import {
   createConntrackTool,
   createNetlinkConntrack,
   type FlowEnd,
+  openConntrack,
 } from '../../src/kernel/conntrack/index.ts'
 import { writeCreation } from '../../src/kernel/conntrack/testing/index.ts'
 import { acknowledgementOf, NetlinkWriter, parseMessages } from '../../src/kernel/netlink/index.ts'
@@ -161,6 +162,14 @@ describe.skipIf(!canOpenLab)('conntrack of the kernel', () => {
       expect(flows).toHaveLength(1)
       expect(await open().remove(flows)).toBe(1)
       expect((await inNamespace(['conntrack', '-L', '-w', '5'])).stdout).toContain('zone=5')
+    })
+    it('is that of the namespace that it is opened for', async () => {
+      await inNamespace(['conntrack', '-F'])
+      await create(entry(1))
+      const opened = await openConntrack({ libc, exec: inNamespace, namespace: `/run/netns/${namespace}` })
+      if ('missing' in opened) throw new Error(opened.missing)
+      expect(opened.by).toBe('netlink')
+      expect(await opened.conntrack.list({ family: 'IPv4', protocol: 'UDP', destinations: [service] })).toHaveLength(1)
     })
     it('removes more entries than are asked at once', async () => {
       await inNamespace(['conntrack', '-F'])

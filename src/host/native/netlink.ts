@@ -1,4 +1,6 @@
 import { closeSync, openSync } from 'node:fs'
+import { errorCode, errorMessage } from '../../base/index.ts'
+import { HostError } from '../errors.ts'
 import type { Libc } from './libc.ts'
 
 /** One netlink(7) socket. Messages are bytes: `src/kernel/netlink` knows their shape. One caller at a time. */
@@ -123,7 +125,7 @@ const inNamespace = (calls: Calls, namespace: string | undefined, make: () => nu
   if (namespace === undefined) return make()
   const own = openSync('/proc/thread-self/ns/net', 'r')
   try {
-    const other = openSync(namespace, 'r')
+    const other = openNamespace(namespace)
     try {
       calls.setns.call(other, CLONE_NEWNET)
     } finally {
@@ -136,6 +138,15 @@ const inNamespace = (calls: Calls, namespace: string | undefined, make: () => nu
     }
   } finally {
     closeSync(own)
+  }
+}
+
+const openNamespace = (path: string): number => {
+  try {
+    return openSync(path, 'r')
+  } catch (error) {
+    const message = `network namespace ${path} cannot be opened: ${errorMessage(error)}`
+    throw new HostError(message, { code: errorCode(error) ?? 'EUNKNOWN', command: ['setns', path] }, { cause: error })
   }
 }
 

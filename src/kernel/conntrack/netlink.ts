@@ -29,7 +29,8 @@ const probe = async (options: NetlinkConntrackOptions): Promise<string | undefin
     return undefined
   } catch (error) {
     if (!(error instanceof HostError)) throw error
-    if (error.code === 'EPERM') return 'conntrack: no permission to read it; run as root or grant CAP_NET_ADMIN'
+    if (error.code === 'EPERM' || error.code === 'EACCES')
+      return 'conntrack: no permission to read it; run as root or grant CAP_NET_ADMIN'
     return `conntrack: the kernel does not answer (${errorMessage(error)}); load the module nf_conntrack_netlink (CONFIG_NF_CT_NETLINK)`
   }
 }

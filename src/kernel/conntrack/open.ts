@@ -9,6 +9,8 @@ export interface OpenConntrackOptions {
   /** What `loadLibc` gave. */
   readonly libc: Libc | NoLibc
   readonly exec: Exec
+  /** Path of the network namespace that `exec` acts in, where that is not this process' own. */
+  readonly namespace?: string
 }
 
 /** The way that works here. */
@@ -19,8 +21,9 @@ export type OpenedConntrack =
   | { readonly missing: string }
 
 /** Netlink in this process where that works, else Debian's tool, which costs a process and a read of the whole table for each removal. */
-export const openConntrack = async ({ libc, exec }: OpenConntrackOptions): Promise<OpenedConntrack> => {
-  const netlink = 'missing' in libc ? undefined : createNetlinkConntrack({ libc })
+export const openConntrack = async ({ libc, exec, namespace }: OpenConntrackOptions): Promise<OpenedConntrack> => {
+  const netlink =
+    'missing' in libc ? undefined : createNetlinkConntrack({ libc, ...(namespace === undefined ? {} : { namespace }) })
   const fallback = netlink === undefined && 'missing' in libc ? libc.missing : await netlink?.probe()
   if (netlink !== undefined && fallback === undefined) return { conntrack: netlink, by: 'netlink' }
   const tool = createConntrackTool(exec)

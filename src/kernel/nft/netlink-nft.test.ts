@@ -95,6 +95,21 @@ describe.skipIf(!canTry || 'missing' in libc)('nftables in process', () => {
     await nft.close()
     await realExec(['ip', 'netns', 'del', namespace])
   })
+  it('says what an ordinary user lacks, and which namespace there is not', async () => {
+    const program = `
+      const { createNft } = await import('./src/kernel/nft/index.ts')
+      const { loadLibc } = await import('./src/host/native/index.ts')
+      const libc = await loadLibc()
+      for (const rest of [{}, { namespace: '/proc/1/ns/net' }]) console.log(await createNft(() => {}, { libc, ...rest }).probe())`
+    const node = [process.execPath, '--import', 'tsx', '--input-type=module', '--eval', program]
+    const { stdout } = await realExec(['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', ...node])
+    const words = 'nft: no permission to change packet rules; run as root or grant CAP_NET_ADMIN\n'
+    expect(stdout).toBe(words + words)
+    if ('missing' in libc) return
+    expect(await createNft(inNamespace, { libc, namespace: '/run/netns/there-is-none' }).probe()).toMatch(
+      /^nft: network namespace \/run\/netns\/there-is-none cannot be opened: ENOENT/,
+    )
+  })
   it('notices what others do while a large change is not watched', async () => {
     const stop = new AbortController()
     await nft.commit({ table, commands: [{ kind: 'delete table' }, { kind: 'add table' }, ...some] })

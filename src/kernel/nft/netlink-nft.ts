@@ -35,8 +35,7 @@ export const netlinkNft = ({ libc, namespace }: NetlinkNftOptions): Nft => {
         if (error instanceof HostError) return error
         throw error
       })
-      if (failure === undefined) return undefined
-      return failure.code === 'EPERM' ? NO_PERMISSION : kernelLacks(failure.message)
+      return failure === undefined ? undefined : obstacleOf(failure)
     },
     async commit(transaction) {
       const { table, commands } = transaction
@@ -68,6 +67,11 @@ export const netlinkNft = ({ libc, namespace }: NetlinkNftOptions): Nft => {
     },
     close: () => conversation.close(),
   }
+}
+
+const obstacleOf = ({ code, command, message }: HostError): string => {
+  if (code === 'EPERM' || code === 'EACCES') return NO_PERMISSION
+  return command[0] === 'setns' ? `nft: ${message}` : kernelLacks(message)
 }
 
 /** More messages than a batch has. */

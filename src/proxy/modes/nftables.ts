@@ -1,6 +1,6 @@
 import type { Nft } from '../../kernel/nft/index.ts'
 import type { Mode, ModeDeps } from './mode.ts'
-import { isNotPermitted, looking } from './refusals.ts'
+import { looking } from './refusals.ts'
 
 /** Flat maps of nf_tables: the best where the kernel and the privilege are there. */
 export const nftablesMode: Mode = {
@@ -8,10 +8,7 @@ export const nftablesMode: Mode = {
   partOf: ['ebpf'],
   async open(deps) {
     const nft = await nftOf(deps)
-    const refusal = await nft.probe().catch((error: unknown) => {
-      if (isNotPermitted(error)) return 'no permission to change packet rules; run as root or grant CAP_NET_ADMIN'
-      throw error
-    })
+    const refusal = await nft.probe()
     if (refusal === undefined) return { backend: await nftablesBackend(nft, deps), reason: await reasonOf(deps) }
     await nft.close()
     return { refusal }

@@ -43,10 +43,17 @@ export const openBackend = async (mode: ProxyMode, deps: ModeDeps): Promise<Open
 const named = (mode: ModeName, refusal: string): string => (refusal.startsWith(`${mode}: `) ? refusal : `${mode}: ${refusal}`)
 
 /** Without it the mode works, and flows to endpoints that are gone live until they time out. */
-const conntrackFor = async ({ supports }: Backend, { exec, libc, log }: ModeDeps): Promise<Pick<OpenedBackend, 'conntrack'>> => {
+const conntrackFor = async (
+  { supports }: Backend,
+  { exec, libc, namespace, log }: ModeDeps,
+): Promise<Pick<OpenedBackend, 'conntrack'>> => {
   if (!supports.has('TracksFlows')) return {}
   const { openConntrack } = await import('../../kernel/conntrack/index.ts')
-  const opened = await openConntrack({ libc: libc ?? { missing: 'there is no native library' }, exec })
+  const opened = await openConntrack({
+    libc: libc ?? { missing: 'there is no native library' },
+    exec,
+    ...(namespace === undefined ? {} : { namespace }),
+  })
   if ('conntrack' in opened) return { conntrack: opened.conntrack }
   log.warn('flows to endpoints that are gone cannot be ended', { reason: opened.missing })
   return {}

@@ -8,7 +8,7 @@ const hostErrorOf = (error: unknown): HostError | undefined => {
 }
 
 /** Whether more rights would help. */
-export const isNotPermitted = (error: unknown): boolean => {
+const isNotPermitted = (error: unknown): boolean => {
   const refused = hostErrorOf(error)
   if (refused === undefined) return false
   return (
