@@ -21,6 +21,9 @@ interface Lease {
 /** Whether a write may keep these bytes: true unless they are in the shared buffer. */
 export const mayKeep = (bytes: Buffer): boolean => bytes !== sharedBuffer
 
+/** Nothing will be read into these bytes again, so that they may be kept for as long as it takes. */
+export const isLasting = (bytes: Buffer): boolean => bytes !== sharedBuffer && !leases.has(bytes)
+
 /** Keeps own bytes from being overwritten until the returned function is called; undefined when they need no keeping. */
 export const leaseBytes = (bytes: Buffer): (() => void) | undefined => {
   const lease = leases.get(bytes)

@@ -127,7 +127,8 @@ const hexDigit = (byte: number): number => {
 }
 
 /** Trailers may not change framing, routing or identity (RFC 9110 section 6.5.1). */
-const FORBIDDEN = /^(?:authorization|cookie|set-cookie|content-.*|cache-control|host|max-forwards|www-authenticate|range|if-.*)$/i
+export const FORBIDDEN_TRAILER =
+  /^(?:authorization|cookie|set-cookie|content-.*|cache-control|host|max-forwards|www-authenticate|range|if-.*)$/i
 
 const passableTrailers = (section: string): string | undefined => {
   let passed = ''
@@ -136,7 +137,7 @@ const passableTrailers = (section: string): string | undefined => {
     const bytes = Buffer.from(line, 'latin1')
     const kind = fieldKind(bytes, 0, bytes.length)
     if (kind === -1) return undefined
-    if (kind === Field.keep && !FORBIDDEN.test(line.slice(0, line.indexOf(':')))) passed += `${line}\r\n`
+    if (kind === Field.keep && !FORBIDDEN_TRAILER.test(line.slice(0, line.indexOf(':')))) passed += `${line}\r\n`
   }
   return passed
 }
