@@ -5,15 +5,17 @@ import type { EngineContext, FailedRequest } from './context.ts'
 import { Deadlines } from './deadlines.ts'
 import { ClientConnection, type ServerName } from './http1/client-connection.ts'
 import type { Peer } from './http1/forwarded.ts'
+import { ClientSession } from './http2/client-session.ts'
 import { acceptProxied, type ProxiedAddresses } from './proxy-protocol/index.ts'
 import type { EngineSettings } from './settings.ts'
-import { Stats } from './stats.ts'
+import { type EngineStats, Stats } from './stats.ts'
 import { type Certificate, Matcher, type TableDelta, type Target } from './table/index.ts'
+import { Telemetry } from './telemetry/index.ts'
 import { Certificates } from './tls/certificates.ts'
 import { servedWith, TlsListener } from './tls/listener.ts'
 import { splice } from './tls/passthrough.ts'
 import { ServerNames } from './tls/server-names.ts'
-import { acceptStream, acceptTransport, type Transport } from './transport.ts'
+import { acceptStream, acceptTransport } from './transport.ts'
 import { Backends } from './upstream/backends.ts'
 import { Pools } from './upstream/pool.ts'
 
@@ -43,8 +45,9 @@ export class DataPlane {
   readonly #serverNames = new ServerNames()
   readonly #challenges = new Map<string, string>()
   readonly #isProxyPeer: (address: string) => boolean
+  readonly #telemetry: Telemetry
   readonly #context: EngineContext
-  readonly #connections = new Set<ClientConnection>()
+  readonly #connections = new Set<ClientConnection | ClientSession>()
   /** Clients whose bytes go to a pod as they are. */
   readonly #spliced = new Set<net.Socket>()
   readonly #perAddress = new Map<string, number>()
@@ -56,6 +59,7 @@ export class DataPlane {
   constructor(options: DataPlaneOptions) {
     const { settings } = options
     this.#settings = settings
+    this.#telemetry = new Telemetry(settings.telemetry)
     this.#deadlines = new Deadlines(options.tickMs ?? 250)
     this.#pools = new Pools(settings, this.#deadlines)
     this.#backends = new Backends(this.#pools)
@@ -68,7 +72,7 @@ export class DataPlane {
       backends: this.#backends,
       stats: this.stats,
       policies: { of: (policy) => ({ policy, admit: () => undefined }) },
-      observer: undefined,
+      observer: this.#telemetry,
       challengeOf: (path) => this.#challengeOf(path),
       isDraining: false,
       newRequestId: requestIds(),
@@ -97,6 +101,12 @@ export class DataPlane {
     if (delta.certificates ?? delta.tlsHosts ?? delta.clientAuth) this.#refreshListeners()
   }
 
+  snapshot(): EngineStats {
+    const routes = this.#telemetry.routes()
+    const { droppedLogLines, droppedSpans } = this.#telemetry
+    return this.stats.snapshot({ routes, droppedLogLines, droppedSpans })
+  }
+
   /** The certificate for hosts that the table has none for. */
   setBuiltInCertificate(certificate: Certificate): void {
     this.#certificates.setBuiltIn(certificate)
@@ -113,7 +123,7 @@ export class DataPlane {
   httpServer(options: ListenOptions = {}): net.Server {
     const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }, (socket) => {
       if (options.proxyProtocol) this.#readProxied(socket, (proxied) => this.#acceptProxied(socket, proxied))
-      else if (this.#admit(socket, { isTlsPort: false, accept: acceptTransport }) === undefined) socket.destroy()
+      else if (!this.#admit(socket, { isTlsPort: false, accept: acceptTransport })) socket.destroy()
     })
     this.#servers.push(server)
     return server
@@ -126,7 +136,7 @@ export class DataPlane {
       certificates: this.#certificates,
       serverNames: this.#serverNames,
       settings: this.#settings,
-      protocols: ['http/1.1'],
+      protocols: ['h2', 'http/1.1'],
       ...(options.proxyProtocol && {
         before: (accepted, next) =>
           this.#readProxied(accepted, (addresses) => {
@@ -141,7 +151,8 @@ export class DataPlane {
           proxied: proxied.get(accepted),
           accept: acceptStream,
         }
-        if (this.#admit(socket, about) === undefined) socket.destroy()
+        const isAdmitted = socket.alpnProtocol === 'h2' ? this.#admitHttp2(socket, about) : this.#admit(socket, about)
+        if (!isAdmitted) socket.destroy()
       },
       onPassthrough: (accepted, target) => this.#passThrough(accepted, target),
       onError: () => this.stats.tlsErrors++,
@@ -170,6 +181,7 @@ export class DataPlane {
     for (const socket of [...this.#spliced]) socket.destroy()
     this.#pools.closeAll()
     this.#deadlines.stop()
+    await this.#telemetry.close()
   }
 
   get #isIdle(): boolean {
@@ -207,7 +219,7 @@ export class DataPlane {
 
   #acceptProxied(accepted: net.Socket, proxied: ProxiedAddresses | undefined): void {
     // What follows the header may have been read already, so the socket's own buffer is read on.
-    if (this.#admit(accepted, { isTlsPort: false, proxied, accept: acceptStream }) === undefined) accepted.destroy()
+    if (!this.#admit(accepted, { isTlsPort: false, proxied, accept: acceptStream })) accepted.destroy()
   }
 
   #passThrough(accepted: net.Socket, target: Target): void {
@@ -229,26 +241,45 @@ export class DataPlane {
     })
   }
 
-  #admit(accepted: net.Socket, about: Accepted): Transport | undefined {
-    const { isTlsPort, serverName, proxied, accept } = about
-    const address = proxied?.source ?? plainAddress(accepted.remoteAddress)
-    const { maxConnections, maxConnectionsPerAddress } = this.#settings
-    const fromAddress = this.#perAddress.get(address) ?? 0
-    if (this.#connections.size + this.#spliced.size >= maxConnections) return undefined
-    if (maxConnectionsPerAddress > 0 && fromAddress >= maxConnectionsPerAddress) return undefined
-    const localPort = proxied?.destinationPort ?? accepted.localPort ?? 0
-    const peer: Peer = { address, isTlsPort, localPort, isTrusted: this.#context.isTrusted(address) }
-    const connection = new ClientConnection(this.#context, peer, { serverName, onGone: () => this.#forget(connection, address) })
-    this.#connections.add(connection)
-    this.#perAddress.set(address, fromAddress + 1)
-    this.stats.acceptedConnections++
-    this.stats.connections++
-    const transport = accept(accepted, () => connection)
-    connection.attach(transport)
-    return transport
+  /** False: there are too many connections. */
+  #admit(accepted: net.Socket, about: Accepted): boolean {
+    const peer = this.#peerOf(accepted, about)
+    if (peer === undefined) return false
+    const { serverName, accept } = about
+    const onGone = (): void => this.#forget(connection, peer.address)
+    const connection = new ClientConnection(this.#context, peer, { serverName, onGone })
+    this.#enter(connection, peer.address)
+    connection.attach(accept(accepted, () => connection))
+    return true
   }
 
-  #forget(connection: ClientConnection, address: string): void {
+  #admitHttp2(socket: net.Socket, about: Accepted): boolean {
+    const peer = this.#peerOf(socket, about)
+    if (peer === undefined) return false
+    const onGone = (): void => this.#forget(session, peer.address)
+    const session = new ClientSession(this.#context, socket, { peer, serverName: about.serverName, onGone })
+    this.#enter(session, peer.address)
+    return true
+  }
+
+  /** Undefined when no more connections are taken, at all or from there. */
+  #peerOf(accepted: net.Socket, { isTlsPort, proxied }: Accepted): Peer | undefined {
+    const address = proxied?.source ?? plainAddress(accepted.remoteAddress)
+    const { maxConnections, maxConnectionsPerAddress } = this.#settings
+    if (this.#connections.size + this.#spliced.size >= maxConnections) return undefined
+    if (maxConnectionsPerAddress > 0 && (this.#perAddress.get(address) ?? 0) >= maxConnectionsPerAddress) return undefined
+    const localPort = proxied?.destinationPort ?? accepted.localPort ?? 0
+    return { address, isTlsPort, localPort, isTrusted: this.#context.isTrusted(address) }
+  }
+
+  #enter(connection: ClientConnection | ClientSession, address: string): void {
+    this.#connections.add(connection)
+    this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1)
+    this.stats.acceptedConnections++
+    this.stats.connections++
+  }
+
+  #forget(connection: ClientConnection | ClientSession, address: string): void {
     if (!this.#connections.delete(connection)) return
     this.stats.connections--
     const left = (this.#perAddress.get(address) ?? 1) - 1

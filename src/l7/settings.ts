@@ -1,5 +1,8 @@
+import type { TelemetrySettings } from './telemetry/settings.ts'
+
 /** What the engine allows; every value has a default. Times of 0 mean no limit. */
 export interface EngineSettings {
+  readonly telemetry: TelemetrySettings
   /** Longest request line (414) and head (431), most fields (431). */
   readonly maxStartLineBytes: number
   readonly maxHeadBytes: number
@@ -52,6 +55,21 @@ export interface EngineSettings {
   /** How long requests may take after a stop. */
   readonly drainTimeoutMs: number
   readonly tlsHandshakeTimeoutMs: number
+  /** Requests that a client may have in progress on one HTTP/2 connection. */
+  readonly http2MaxStreams: number
+  /** Bytes of a request's, or of a pod's answer's, body that may be on their way unasked: of one stream, of one connection. */
+  readonly http2StreamWindowBytes: number
+  readonly http2ConnectionWindowBytes: number
+  /** Requests that an HTTP/2 client gives up: so many at once, then so many a second; above it the connection is closed (CVE-2023-44487). */
+  readonly http2ResetBurst: number
+  readonly http2ResetsPerSecond: number
+  /** The same for PING and SETTINGS. */
+  readonly http2ControlBurst: number
+  readonly http2ControlsPerSecond: number
+  /** A pod's HTTP/2 connection without a request is closed after this. */
+  readonly upstreamHttp2IdleTimeoutMs: number
+  /** One that was silent for this long must answer a PING beside its next request; 0 for never. */
+  readonly upstreamPingAfterMs: number
   readonly tlsMinVersion: 'TLSv1.2' | 'TLSv1.3'
   /** OpenSSL's names, of both versions, most wanted first. */
   readonly tlsCiphers: string
@@ -63,6 +81,7 @@ export interface EngineSettings {
 }
 
 export const defaultSettings: EngineSettings = {
+  telemetry: {},
   maxStartLineBytes: 8_192,
   maxHeadBytes: 32_768,
   maxFields: 128,
@@ -95,6 +114,15 @@ export const defaultSettings: EngineSettings = {
   trustedProxies: [],
   drainTimeoutMs: 10_000,
   tlsHandshakeTimeoutMs: 10_000,
+  http2MaxStreams: 128,
+  http2StreamWindowBytes: 262_144,
+  http2ConnectionWindowBytes: 1_048_576,
+  http2ResetBurst: 500,
+  http2ResetsPerSecond: 30,
+  http2ControlBurst: 1_000,
+  http2ControlsPerSecond: 100,
+  upstreamHttp2IdleTimeoutMs: 60_000,
+  upstreamPingAfterMs: 10_000,
   tlsMinVersion: 'TLSv1.2',
   tlsCiphers: [
     'TLS_AES_128_GCM_SHA256',

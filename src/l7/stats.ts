@@ -1,3 +1,5 @@
+import { type RouteStats, sumRouteStats } from './telemetry/route-metrics.ts'
+
 /** Counters of one worker, or their sum. */
 export interface EngineStats {
   readonly connections: number
@@ -11,7 +13,12 @@ export interface EngineStats {
   readonly responses: Readonly<Record<'1xx' | '2xx' | '3xx' | '4xx' | '5xx', number>>
   /** Requests that the engine answered itself, by reason. */
   readonly failures: ReadonlyMap<string, number>
+  readonly routes: readonly RouteStats[]
+  readonly droppedLogLines: number
+  readonly droppedSpans: number
 }
+
+type Told = Pick<EngineStats, 'routes' | 'droppedLogLines' | 'droppedSpans'>
 
 /** The counters as they are counted: plain fields, for the hot path. */
 export class Stats {
@@ -34,12 +41,27 @@ export class Stats {
     this.failures.set(reason, (this.failures.get(reason) ?? 0) + 1)
   }
 
-  snapshot(): EngineStats {
+  /** Of one worker; `told` is what its telemetry has counted. */
+  snapshot(told: Told): EngineStats {
     const { connections, acceptedConnections, requests, tunnels, retries, upstreamConnects, tlsErrors, classes } = this
     const of = (digit: number): number => classes[digit] ?? 0
     const responses = { '1xx': of(1), '2xx': of(2), '3xx': of(3), '4xx': of(4), '5xx': of(5) }
     const failures = new Map(this.failures)
-    return { connections, acceptedConnections, requests, tunnels, retries, upstreamConnects, tlsErrors, responses, failures }
+    const { routes, droppedLogLines, droppedSpans } = told
+    return {
+      connections,
+      acceptedConnections,
+      requests,
+      tunnels,
+      retries,
+      upstreamConnects,
+      tlsErrors,
+      responses,
+      failures,
+      routes,
+      droppedLogLines,
+      droppedSpans,
+    }
   }
 }
 
@@ -59,5 +81,9 @@ export const sumStats = (all: readonly EngineStats[]): EngineStats => {
     })
     for (const [reason, count] of stats.failures) total.failures.set(reason, (total.failures.get(reason) ?? 0) + count)
   }
-  return total.snapshot()
+  return total.snapshot({
+    routes: sumRouteStats(all.map(({ routes }) => routes)),
+    droppedLogLines: all.reduce((sum, { droppedLogLines }) => sum + droppedLogLines, 0),
+    droppedSpans: all.reduce((sum, { droppedSpans }) => sum + droppedSpans, 0),
+  })
 }

@@ -72,7 +72,7 @@ describe('answers of the engine itself', () => {
     const answer = await client.closed()
     expect(answer.match(/HTTP\/1.1 /g)).toHaveLength(1)
     expect(answer).toContain('Connection: close')
-    expect(dataPlane.stats.snapshot().failures).toEqual(new Map([['malformed-request', 1]]))
+    expect(dataPlane.snapshot().failures).toEqual(new Map([['malformed-request', 1]]))
   })
 })
 

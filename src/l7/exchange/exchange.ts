@@ -1,7 +1,9 @@
 import type { EngineContext } from '../context.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
+import { fieldValue, removeNamed } from '../http1/text.ts'
 import type { Answer, FieldLines, Verdict } from '../policy/contract.ts'
+import { beginTrace, traceParentOf } from '../telemetry/index.ts'
 import type { EndpointPool } from '../upstream/pool.ts'
 import type { UpstreamFailure, UpstreamStream, UpstreamUser } from '../upstream/stream.ts'
 import { engineAnswer } from './answers.ts'
@@ -311,8 +313,19 @@ export class Exchange implements UpstreamUser, Repeatable {
     this.#attempts.begin(state, policy?.retry)
     this.#pod.timeouts = undefined
     routing.fill(this.#pod, this.#record.requestId, authorized)
+    if (this.#context.settings.telemetry.tracing !== undefined) this.#trace(this.#context.settings.telemetry.tracing.sample)
     if (policy?.bufferRequest === true && !this.#client.isRequestComplete) this.#body.collect()
     else this.#attempt()
+  }
+
+  /** Goes on with the client's trace or begins one; the pod's span is a child of ours. */
+  #trace(sample: number): void {
+    if (this.#routing.policy?.tracing === false) return
+    const { fields } = this.#pod
+    const trace = beginTrace(fieldValue(fields, 'traceparent'), sample)
+    this.#record.trace = trace
+    const rest = removeNamed(fields, trace.parentId === '' ? ['traceparent', 'tracestate'] : ['traceparent'])
+    this.#pod.fields = `${rest}traceparent: ${traceParentOf(trace)}\r\n`
   }
 
   /** True when another endpoint or an error page is asked instead of passing this answer on. */

@@ -1,5 +1,6 @@
 import type { RequestHead } from '../http1/request-head.ts'
 import type { Endpoint, Target } from '../table/index.ts'
+import type { Trace } from '../telemetry/index.ts'
 import type { Attempts } from './attempts.ts'
 import type { ExchangeClient } from './client.ts'
 import type { Routing } from './routing.ts'
@@ -7,6 +8,8 @@ import type { Routing } from './routing.ts'
 /** What became of one request; filled in as it goes, read at once when it has ended, then used again. */
 export class ExchangeRecord {
   requestId = ''
+  /** Undefined when requests are not traced. */
+  trace: Trace | undefined
   /** Of the answer; 499 when the client went away before one. */
   status = 0
   /** Why the engine answered itself; empty for a pod's answer. */
@@ -37,6 +40,7 @@ export class ExchangeRecord {
 
   begin(requestId: string): void {
     this.requestId = requestId
+    this.trace = undefined
     this.status = 0
     this.reason = ''
     this.backend = undefined

@@ -1,5 +1,6 @@
 import type { ForwardedLines } from '../http1/forwarded.ts'
 import type { RequestHead } from '../http1/request-head.ts'
+import { fieldValue } from '../http1/text.ts'
 import type { RequestView } from '../policy/contract.ts'
 
 /** A request's head as policies see it; made for the first request of a connection that meets a policy. */
@@ -49,14 +50,6 @@ export class HeadView implements RequestView {
     if (name === 'host') return this.#head.authority
     const { fields } = this.#head
     this.#lower ??= `\r\n${fields.toLowerCase()}`
-    const wanted = `\r\n${name}:`
-    let value: string | undefined
-    for (let at = this.#lower.indexOf(wanted); at !== -1; at = this.#lower.indexOf(wanted, at + 1)) {
-      // `fields` begins two bytes later than the text that is searched.
-      const from = at + wanted.length - 2
-      const line = fields.slice(from, fields.indexOf('\r\n', from)).trim()
-      value = value === undefined ? line : `${value}${name === 'cookie' ? '; ' : ', '}${line}`
-    }
-    return value
+    return fieldValue(fields, name, this.#lower)
   }
 }

@@ -3,6 +3,7 @@ import { aborted, type Clock, type Component, type Logger, type Running, realClo
 import { defaultSettings, type EngineSettings } from '../settings.ts'
 import { type EngineStats, sumStats } from '../stats.ts'
 import { type Certificate, LiveTable, type TableDelta } from '../table/index.ts'
+import { checkAccessLog } from '../telemetry/index.ts'
 import { checkTlsSettings } from '../tls/secure-context.ts'
 import { bindError, bindHandle, type ListenAddress, type ListenHandle } from './listen-handle.ts'
 import { type FromWorker, packDelta, type ToWorker } from './protocol.ts'
@@ -80,6 +81,7 @@ class Supervisor implements Engine {
   async start(signal: AbortSignal): Promise<RunningEngine> {
     const { http, https, settings, tickMs = 250 } = this.#options
     if (https) checkTlsSettings({ ...defaultSettings, ...settings })
+    if (settings?.telemetry?.accessLog !== undefined) checkAccessLog(settings.telemetry.accessLog.path)
     const handles = bindAll(http, https)
     let builtIn: Certificate | undefined
     try {

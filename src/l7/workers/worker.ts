@@ -10,7 +10,8 @@ import { type FromWorker, type ToWorker, unpackDelta } from './protocol.ts'
 const REPORTS_PER_SECOND = 20
 
 const send = (message: FromWorker): void => {
-  if (process.connected) process.send?.(message)
+  // A parent that is gone is told by `disconnect`.
+  if (process.connected) process.send?.(message, undefined, undefined, () => {})
 }
 
 let dataPlane: DataPlane | undefined
@@ -73,7 +74,7 @@ process.on('message', (message: ToWorker, handle: unknown) => {
     case 'ticket-keys':
       return dataPlane?.setTicketKeys(message.keys)
     case 'stats':
-      if (dataPlane !== undefined) send({ type: 'stats', sequence: message.sequence, stats: dataPlane.stats.snapshot() })
+      if (dataPlane !== undefined) send({ type: 'stats', sequence: message.sequence, stats: dataPlane.snapshot() })
       return
     case 'stop':
       void stop()

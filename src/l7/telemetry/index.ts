@@ -1,0 +1,6 @@
+export { engineMetricsText } from './exposition.ts'
+export { checkAccessLog } from './line-writer.ts'
+export { type RouteStats, sumRouteStats } from './route-metrics.ts'
+export type { TelemetrySettings } from './settings.ts'
+export { Telemetry } from './telemetry.ts'
+export { beginTrace, type Trace, traceParentOf } from './trace-context.ts'
