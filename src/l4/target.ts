@@ -9,6 +9,7 @@ export interface Client {
   readonly address: string
   readonly port: number
   readonly localAddress: string
+  readonly localPort: number
 }
 
 export const isFamily6 = (address: string): boolean => address.includes(':')

@@ -311,3 +311,62 @@ describe('tcp forwarder', () => {
     await expect(forwarder.listen({ address, port: await port(), choose: () => undefined })).rejects.toMatchObject({ code })
   })
 })
+
+describe('a forwarder that is introduced to clients', () => {
+  /** Takes one line. */
+  const line: TcpListen['introduce'] = (socket, peer, done) => {
+    const look = (): void => {
+      const bytes: Buffer | null = socket.read()
+      const end = bytes?.indexOf('\n') ?? -1
+      if (bytes === null || end < 0) return
+      socket.off('readable', look)
+      socket.unshift(bytes.subarray(end + 1))
+      if (bytes[0] === 33) socket.destroy()
+      else done({ ...peer, address: bytes.toString('latin1', 0, end) })
+    }
+    socket.on('readable', look)
+  }
+
+  const introduced = async (rest: Partial<TcpListen>) => {
+    const target = await serve((socket) => socket.pipe(socket))
+    const forwarder = createTcpForwarder()
+    cleanups.push(() => forwarder.close(0))
+    const chosenFor: string[] = []
+    const { port } = await forwarder.listen({
+      address: HOST,
+      port: 0,
+      choose: ({ address }) => {
+        chosenFor.push(address)
+        return target
+      },
+      ...rest,
+    })
+    const socket = connect({ host: HOST, port, allowHalfOpen: true })
+    socket.on('error', () => {})
+    cleanups.push(() => socket.destroy())
+    return { socket, chosenFor, port }
+  }
+
+  it('chooses for whom the introduction names, and hands on every byte behind it', async () => {
+    const { socket, chosenFor } = await introduced({ introduce: line })
+    socket.end('192.0.2.7\nhello')
+    expect(await text(socket)).toBe('hello')
+    expect(chosenFor).toEqual(['192.0.2.7'])
+  })
+
+  it('reaches no endpoint for a connection that is refused', async () => {
+    const { socket, chosenFor } = await introduced({ introduce: line })
+    socket.write('!\n')
+    expect(await text(socket)).toBe('')
+    expect(chosenFor).toEqual([])
+  })
+
+  it('greets an endpoint before the first byte of the client', async () => {
+    const { socket, port } = await introduced({
+      introduce: line,
+      greet: ({ address, localAddress, localPort }) => `${address} at ${localAddress}:${localPort}|`,
+    })
+    socket.end('192.0.2.7\nhello')
+    expect(await text(socket)).toBe(`192.0.2.7 at ${HOST}:${port}|hello`)
+  })
+})

@@ -22,6 +22,13 @@ export interface TcpListen {
    * accepted: nothing was sent by then, so another try is safe. What it throws refuses the connection.
    */
   choose(client: Client, tried: readonly Target[]): Target | undefined
+  /**
+   * Reads what stands before a client's own bytes, such as a PROXY header, and tells who the client is; it gives back what it does not use, and destroys the socket
+   * to refuse. Without it the peer is the client.
+   */
+  introduce?(socket: Socket, peer: Client, done: (client: Client) => void): void
+  /** What an endpoint gets before the client's bytes. */
+  greet?(client: Client): string | undefined
 }
 
 export interface TcpListener {
@@ -146,7 +153,9 @@ const accept = (engine: Engine, options: TcpListen, client: Socket): void => {
     engine.connections.delete(client)
     if (engine.connections.size === 0) engine.onIdle()
   })
-  attempt(engine, { options, client, peer: peerOf(client, options) }, [])
+  const peer = peerOf(client, options)
+  if (options.introduce === undefined) attempt(engine, { options, client, peer }, [])
+  else options.introduce(client, peer, (introduced) => attempt(engine, { options, client, peer: introduced }, []))
 }
 
 /** A failed socket also emits `close`, where everything is done. */
@@ -156,6 +165,7 @@ const peerOf = (client: Socket, options: TcpListen): Client => ({
   address: plainAddress(client.remoteAddress ?? ''),
   port: client.remotePort ?? 0,
   localAddress: client.localAddress === undefined ? options.address : plainAddress(client.localAddress),
+  localPort: client.localPort ?? options.port,
 })
 
 interface Attempt {
@@ -199,6 +209,8 @@ const attempt = (engine: Engine, trial: Attempt, tried: readonly Target[]): void
     deadline.cancel()
     upstream.off('close', failed)
     client.off('close', abandon)
+    const greeting = trial.options.greet?.(trial.peer)
+    if (greeting !== undefined) upstream.write(greeting, 'latin1')
     relay(client, upstream)
   })
 }

@@ -196,7 +196,7 @@ const openFlow = (context: ListenContext, remote: RemoteInfo, key: string): Flow
 
 const chooseSafely = (options: UdpListen, remote: RemoteInfo): Target | undefined => {
   try {
-    return options.choose({ address: remote.address, port: remote.port, localAddress: options.address })
+    return options.choose({ address: remote.address, port: remote.port, localAddress: options.address, localPort: options.port })
   } catch {
     return undefined
   }

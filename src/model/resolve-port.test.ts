@@ -44,7 +44,8 @@ describe('a Service port for those who talk to pods', () => {
   it.each([
     ['by name', { name: 'dns' }, 'UDP'],
     ['by number, TCP first', { number: 53 }, 'TCP'],
-  ])('finds the port %s', (_title, reference, protocol) => {
+    ['by number and protocol', { number: 53, protocol: 'UDP' }, 'UDP'],
+  ] as const)('finds the port %s', (_title, reference, protocol) => {
     const result = resolveServicePort(web, [], reference)
     expect(result).toMatchObject({ kind: 'resolved', port: { protocol } })
   })

@@ -2,8 +2,8 @@ import type { EndpointSlice, Service, ServicePort } from '../api/index.ts'
 import type { IPFamily } from '../ip/index.ts'
 import { type PortEndpoints, portEndpoints, type SliceEndpoint } from './slice-endpoints.ts'
 
-/** As an Ingress backend names a port: by number or by name. */
-export type PortReference = { readonly name: string } | { readonly number: number }
+/** As an Ingress backend names a port: by number or by name. A number may be there once for each protocol: TCP is meant when none is named. */
+export type PortReference = { readonly name: string } | { readonly number: number; readonly protocol?: 'TCP' | 'UDP' }
 
 export type ResolvedPort =
   | {
@@ -40,9 +40,8 @@ export const resolveServicePort = (
 const findPort = (service: Service, reference: PortReference): ServicePort | undefined => {
   const ports = service.spec.ports ?? []
   if ('name' in reference) return ports.find((port) => port.name === reference.name)
-  // TCP first: a number may be there once for each protocol, and references by number mean what HTTP can use.
   const same = ports.filter((port) => port.port === reference.number)
-  return same.find((port) => (port.protocol ?? 'TCP') === 'TCP') ?? same[0]
+  return same.find((port) => (port.protocol ?? 'TCP') === (reference.protocol ?? 'TCP')) ?? same[0]
 }
 
 const familiesOf = (service: Service): readonly IPFamily[] => {

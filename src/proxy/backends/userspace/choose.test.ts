@@ -29,7 +29,7 @@ const setUp = (port: PortForwarding) => {
   const pick = (client: string, tried: readonly { address: string; port: number }[] = []): string | undefined =>
     choose(state, {
       frontend: frontendOf(port),
-      client: { address: client, port: 1, localAddress: '10.96.0.10' },
+      client: { address: client, port: 1, localAddress: '10.96.0.10', localPort: 80 },
       source: 'pod',
       tried,
     })?.address
