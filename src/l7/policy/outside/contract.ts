@@ -10,7 +10,7 @@ export interface OutsideRequest {
   readonly host?: string
   readonly fields: readonly (readonly [name: string, value: string])[]
   readonly body?: Buffer
-  /** From the call to the end of the answer. */
+  /** From the call to the answer's head. */
   readonly timeoutMs: number
   /** Connections kept to the target; the client's default when left out. */
   readonly connections?: number
@@ -25,14 +25,14 @@ export interface OutsideAnswer {
 
 /**
  * `target-refused`: every address of the name is one that may not be reached; `unresolved`: the name has none; `unreachable`: connect, TLS or the
- * connection failed; `invalid`: not HTTP, or head or body above the bound; `busy`: too many requests to the target are in progress.
+ * connection failed; `invalid`: not HTTP, or a head above the bound; `busy`: too many requests to the target are in progress.
  */
 export type OutsideFailure = 'target-refused' | 'unresolved' | 'unreachable' | 'timeout' | 'invalid' | 'busy'
 
 export type OutsideOutcome = { readonly answer: OutsideAnswer } | { readonly failure: OutsideFailure }
 
 export interface OutsideClient {
-  /** Calls `done` exactly once, later; never after the returned function, which cancels. Redirects are not followed. */
+  /** Calls `done` exactly once, perhaps at once, never after the returned function, which cancels. Redirects are not followed. */
   send(request: OutsideRequest, done: (outcome: OutsideOutcome) => void): () => void
   close(): Promise<void>
 }
