@@ -76,11 +76,16 @@ describe('an endpoint', () => {
   })
 
   it('that answers well now and then is neither', async () => {
-    let count = 0
-    const pod = keep(await answeringPod(() => answer(++count % 3 === 0 ? 200 : 503)))
+    const seen: number[] = []
+    const pod = keep(
+      await answeringPod(() => {
+        seen.push(backends.stats().unhealthy)
+        return answer(seen.length % 3 === 0 ? 200 : 503)
+      }),
+    )
     backends.set('web', checked([pod.port]))
     await pod.accepted(13)
-    expect(backends.stats().unhealthy).toBe(0)
+    expect(seen).not.toContain(1)
   })
 
   it('is used when all are unhealthy', async () => {
@@ -138,6 +143,18 @@ describe('a change of the table', () => {
     expect(chosen()).toEqual([other.port])
     backends.set('web', checked([pod.port, other.port], { intervalMs: 60_000 }))
     expect(chosen()).toEqual([other.port])
+  })
+
+  it('lets a check that runs come to its end', async () => {
+    const pod = keep(await rawPod(() => {}))
+    const other = keep(await answeringPod(answer(200)))
+    const check = { unhealthyAfter: 1, intervalMs: 200, timeoutMs: 10_000 }
+    backends.set('web', checked([pod.port], check))
+    await pod.accepted(1)
+    backends.set('web', checked([pod.port, other.port], check))
+    pod.sockets[0]?.write(answer(500))
+    await unhealthy(1)
+    expect(pod.sockets).toHaveLength(1)
   })
 
   it.each<[string, () => void]>([

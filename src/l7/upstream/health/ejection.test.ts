@@ -98,6 +98,7 @@ describe('the way back', () => {
       pass(forMs - TICK_MS)
       expect(one.isDue).toBe(false)
       pass(2 * TICK_MS)
+      expect(one.isDue).toBe(true)
       one.beginProbe()
       tell(one, 'ok')
     }
