@@ -184,16 +184,19 @@ export class DataPlane {
     await this.#telemetry.close()
   }
 
-  get #isIdle(): boolean {
-    return this.#connections.size + this.#spliced.size === 0 && this.#tlsListeners.every((listener) => listener.pending === 0)
+  /** Connections, those whose handshake is not done included. */
+  get load(): number {
+    let load = this.#connections.size + this.#spliced.size
+    for (const { pending } of this.#tlsListeners) load += pending
+    return load
   }
 
   #noteIdle(): void {
-    if (this.#onIdle !== undefined && this.#isIdle) this.#onIdle()
+    if (this.#onIdle !== undefined && this.load === 0) this.#onIdle()
   }
 
   #idleWithin(timeoutMs: number): Promise<void> {
-    if (this.#isIdle) return Promise.resolve()
+    if (this.load === 0) return Promise.resolve()
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, timeoutMs)
       this.#onIdle = () => {

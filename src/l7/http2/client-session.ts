@@ -50,7 +50,8 @@ export class ClientSession implements StreamOwner, Timed {
   }
 
   mayServe(host: string): boolean {
-    return this.#serverName === undefined || this.#context.certificateOf(host) === this.#serverName.certificate
+    const named = this.#serverName?.certificate
+    return named === undefined || this.#context.certificateOf(host) === named
   }
 
   onStreamEnd(stream: ClientStream, isReset: boolean): void {
