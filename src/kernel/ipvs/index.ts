@@ -13,6 +13,7 @@ export {
   type Scheduler,
   type ServerAddress,
   serverText,
+  type Timeouts,
   type VirtualServer,
 } from './objects.ts'
 export { renderOperation } from './render.ts'

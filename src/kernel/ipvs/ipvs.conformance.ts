@@ -93,6 +93,14 @@ export const ipvsConformance = (name: string, open: () => { readonly ipvs: Ipvs;
       expect(await ipvs.loads(sctp)).toEqual([])
       expect(await ipvs.loads({ ...web, port: 81 })).toBeUndefined()
     })
+    it('remembers silent connections for as long as it is told, and leaves the other timeouts alone', async () => {
+      const { ipvs } = open()
+      const before = await ipvs.timeouts()
+      await ipvs.setTimeouts({ tcp: before.tcp + 1, udp: before.udp + 2 })
+      expect(await ipvs.timeouts()).toEqual({ tcp: before.tcp + 1, tcpFin: before.tcpFin, udp: before.udp + 2 })
+      await ipvs.setTimeouts(before)
+      expect(await ipvs.timeouts()).toEqual(before)
+    })
     it('can be used here with every scheduler', async () => {
       const { ipvs } = open()
       for (const scheduler of ['rr', 'wrr', 'lc', 'wlc', 'dh', 'sh', 'sed', 'nq', 'mh'] as const) {

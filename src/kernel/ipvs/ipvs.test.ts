@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { type Exec, HostError } from '../../host/index.ts'
 import { createIpvs, type Operation, renderOperation, type VirtualServer } from './index.ts'
 import { ipvsConformance } from './ipvs.conformance.ts'
-import { parseLoads, parseSaved } from './read-back.ts'
+import { parseLoads, parseSaved, parseTimeouts } from './read-back.ts'
 import { fakeIpvs } from './testing/index.ts'
 
 // The kernel is asked the same in the virtual machine of test/vm: few kernels that tests run on have ip_vs.
@@ -46,6 +46,10 @@ describe('reading back', () => {
     ['a real server of no virtual server', '-a -t 10.0.0.1:80 -r 10.1.1.1:80 -m -w 1'],
     ['a real server without a weight', '-A -t 10.0.0.1:80 -s rr\n-a -t 10.0.0.1:80 -r 10.1.1.1:80 -m'],
   ])('refuses %s', (_, text) => expect(() => parseSaved(text)).toThrow('of an unknown form'))
+  it('reads timeouts', () => {
+    expect(parseTimeouts('Timeout (tcp tcpfin udp): 900 120 300\n')).toEqual({ tcp: 900, tcpFin: 120, udp: 300 })
+    expect(() => parseTimeouts('Timeout (tcp): 900\n')).toThrow('of an unknown form')
+  })
   it('reads the connections of one virtual server', () => {
     const text = `Prot LocalAddress:Port Scheduler Flags
   -> RemoteAddress:Port           Forward Weight ActiveConn InActConn

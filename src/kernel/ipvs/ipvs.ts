@@ -1,7 +1,7 @@
 import { errorMessage } from '../../base/index.ts'
 import { type Exec, HostError } from '../../host/index.ts'
 import type { Ipvs, Scheduler } from './objects.ts'
-import { parseLoads, parseSaved } from './read-back.ts'
+import { parseLoads, parseSaved, parseTimeouts } from './read-back.ts'
 import { renderOperations, serverWords } from './render.ts'
 
 const COMMIT_TIMEOUT_MS = 120_000
@@ -9,6 +9,8 @@ const COMMIT_TIMEOUT_MS = 120_000
 const MAX_LISTING = 1024 * 1024 * 1024
 /** What `ipvsadm` answers for whatever the kernel refuses: the one or the other. */
 const REFUSED = [1, 255]
+/** How `ipvsadm --set` is told to leave a timeout alone. */
+const UNCHANGED = 0
 /** Only for the probe: nothing marks packets so. */
 const PROBE_MARK = 2_147_483_646
 
@@ -50,6 +52,13 @@ export const createIpvs = (exec: Exec): Ipvs => {
         signal?.throwIfAborted()
         throw new Error(`ipvs: virtual servers cannot be read: ${errorMessage(error)}`, { cause: error })
       }
+    },
+    async timeouts() {
+      const { stdout } = await exec(['ipvsadm', '--list', '--timeout'])
+      return parseTimeouts(stdout)
+    },
+    async setTimeouts({ tcp = UNCHANGED, tcpFin = UNCHANGED, udp = UNCHANGED }) {
+      await exec(['ipvsadm', '--set', ...[tcp, tcpFin, udp].map(String)])
     },
     async loads(server) {
       const [flag = '', target = ''] = serverWords(server).split(' ')

@@ -57,6 +57,14 @@ export interface Load extends RealAddress {
   readonly inactive: number
 }
 
+/** For how long silent connections are remembered, in seconds. */
+export interface Timeouts {
+  readonly tcp: number
+  /** After a FIN. */
+  readonly tcpFin: number
+  readonly udp: number
+}
+
 /** ipvs of one network namespace. */
 export interface Ipvs {
   /** Why it cannot be used here, with this scheduler, and what to do, or undefined. Changes nothing that stays, but may load modules. */
@@ -65,6 +73,9 @@ export interface Ipvs {
   commit(operations: readonly Operation[]): Promise<void>
   /** All virtual servers that have an address; those of firewall marks are others' and left out. Aborting `signal` rejects with its reason. */
   read(signal?: AbortSignal): Promise<readonly ReadServer[]>
+  timeouts(): Promise<Timeouts>
+  /** Those that are left out stay as they are. */
+  setTimeouts(timeouts: Partial<Timeouts>): Promise<void>
   /** The real servers of one virtual server with their connections; undefined when there is no such server. */
   loads(server: ServerAddress): Promise<readonly Load[] | undefined>
 }

@@ -1,4 +1,4 @@
-import type { IPProtocol, Load, ReadServer, RealAddress, RealServer, ServerAddress } from './objects.ts'
+import type { IPProtocol, Load, ReadServer, RealAddress, RealServer, ServerAddress, Timeouts } from './objects.ts'
 
 /** Reads the answer of `ipvsadm --save --numeric`. Fails on a line that no version of it prints. Servers of firewall marks are left out. */
 export const parseSaved = (text: string): readonly ReadServer[] => {
@@ -93,5 +93,12 @@ export const parseLoads = (text: string): readonly Load[] =>
       const [weightNumber = 0, activeNumber = 0, inactiveNumber = 0] = numbers
       return { ...address, weight: weightNumber, active: activeNumber, inactive: inactiveNumber }
     })
+
+/** Reads the answer of `ipvsadm --list --timeout`. */
+export const parseTimeouts = (text: string): Timeouts => {
+  const [, tcp, tcpFin, udp] = /^Timeout \(tcp tcpfin udp\): (\d+) (\d+) (\d+)$/m.exec(text) ?? []
+  if (udp === undefined) throw unknown(text)
+  return { tcp: Number(tcp), tcpFin: Number(tcpFin), udp: Number(udp) }
+}
 
 const unknown = (line: string): Error => new Error(`ipvsadm: ${JSON.stringify(line.slice(0, 200))} is of an unknown form`)

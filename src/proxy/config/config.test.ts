@@ -136,6 +136,11 @@ describe('a KubeProxyConfiguration', () => {
     ],
     ['options of ipvs', 'ipvs: {scheduler: lc, strictARP: true}', { ipvs: { scheduler: 'lc', strictARP: true } }],
     [
+      'timeouts of ipvs, and whose virtual servers are others',
+      'ipvs: {tcpTimeout: 15m, tcpFinTimeout: 0s, udpTimeout: 1500ms, excludeCIDRs: [192.0.2.0/24, fd00::/64]}',
+      { ipvs: { timeouts: { tcp: 900, udp: 2 }, excludeCIDRs: ['192.0.2.0/24', 'fd00::/64'] } },
+    ],
+    [
       'conntrack',
       'conntrack: {maxPerCore: 0, min: 1000, tcpEstablishedTimeout: 24h0m0s, tcpCloseWaitTimeout: 1h, udpTimeout: 30s}',
       {

@@ -10,7 +10,6 @@ export interface Field {
 const AT_ONCE = 'a change is worked on at once, and only what comes meanwhile waits'
 const AUDITED = 'the kernel is compared with the intent by the audit; see --audit-interval'
 const FEW_REQUESTS = 'three kinds are listed once and then watched'
-const SYSTEM = 'the timeouts of the system stay; ipvsadm --set changes them'
 const WINDOWS = 'it is for Windows'
 const used = (type: FieldType): Field => ({ type })
 const ignored = (type: FieldType, why: string): Field => ({ type, ignored: why })
@@ -41,10 +40,10 @@ export const FIELDS: Readonly<Record<string, Field>> = {
   'iptables.minSyncPeriod': ignored('duration', AT_ONCE),
   'ipvs.scheduler': used('string'),
   'ipvs.strictARP': used('boolean'),
-  'ipvs.excludeCIDRs': ignored('strings', 'only virtual servers that this proxy made are ever touched'),
-  'ipvs.tcpTimeout': ignored('duration', SYSTEM),
-  'ipvs.tcpFinTimeout': ignored('duration', SYSTEM),
-  'ipvs.udpTimeout': ignored('duration', SYSTEM),
+  'ipvs.excludeCIDRs': used('strings'),
+  'ipvs.tcpTimeout': used('duration'),
+  'ipvs.tcpFinTimeout': used('duration'),
+  'ipvs.udpTimeout': used('duration'),
   'ipvs.syncPeriod': ignored('duration', AUDITED),
   'ipvs.minSyncPeriod': ignored('duration', AT_ONCE),
   'nftables.masqueradeAll': used('boolean'),

@@ -82,6 +82,8 @@ export const resolveSettings = (layers: readonly Values[], hostname: string): Re
     ipvs: {
       ...optional('scheduler', look.text('ipvs.scheduler')),
       ...optional('strictARP', look.flag('ipvs.strictARP')),
+      ...optional('timeouts', ipvsTimeouts(look)),
+      ...optional('excludeCIDRs', look.list('ipvs.excludeCIDRs', checkCIDRs)),
     },
     ...optional('ebpfCgroup', look.text('ebpfCgroup')),
     conntrack: conntrackSettings(look),
@@ -137,6 +139,20 @@ const podDetection = (look: Reader, warnings: string[]): PodDetection => {
       look.refuse('detectLocalMode', `must be ClusterCIDR, NodeCIDR, BridgeInterface or InterfaceNamePrefix, is "${mode}"`)
       return ranges
   }
+}
+
+/** Zero leaves a timeout as it is, as in kube-proxy. */
+const ipvsTimeouts = (look: Reader): IpvsModeOptions['timeouts'] => {
+  const seconds = (path: string): number | undefined => {
+    const ms = look.number(path) ?? 0
+    return ms === 0 ? undefined : Math.ceil(ms / 1_000)
+  }
+  const timeouts = {
+    ...optional('tcp', seconds('ipvs.tcpTimeout')),
+    ...optional('tcpFin', seconds('ipvs.tcpFinTimeout')),
+    ...optional('udp', seconds('ipvs.udpTimeout')),
+  }
+  return Object.keys(timeouts).length === 0 ? undefined : timeouts
 }
 
 const conntrackSettings = (look: Reader): ConntrackSettings => ({

@@ -19,11 +19,11 @@ export const ipvsMode: Mode = {
     if ('obstacle' in choice) return { refusal: choice.obstacle }
     return { backend, reason: `scheduler ${scheduler}, with iptables of the ${choice.flavour} flavour` }
   },
-  async leftovers({ exec }) {
+  async leftovers({ exec, ipvs }) {
     const { createKernel, ipvsLeftovers } = await import('../backends/ipvs/index.ts')
     let unknown: readonly string[] = []
     const looked = await looking(async () => {
-      const left = await ipvsLeftovers(createKernel(exec))
+      const left = await ipvsLeftovers(createKernel(exec), ipvs?.excludeCIDRs)
       unknown = left.unknown
       return left.found
     })

@@ -46,6 +46,10 @@ export interface IpvsModeOptions {
   /** `rr` unless told. */
   readonly scheduler?: string
   readonly strictARP?: boolean
+  /** In seconds; what is left out stays as the system has it. */
+  readonly timeouts?: { readonly tcp?: number; readonly tcpFin?: number; readonly udp?: number }
+  /** Ranges in which virtual servers are others'. */
+  readonly excludeCIDRs?: readonly string[]
 }
 
 export interface OpenedBackend {

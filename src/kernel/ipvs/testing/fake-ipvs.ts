@@ -7,6 +7,7 @@ import {
   renderOperation,
   SCHEDULERS,
   serverText,
+  type Timeouts,
 } from '../index.ts'
 import { type FakePacket, type FakeReal, type FakeServer, schedule } from './schedule.ts'
 
@@ -45,6 +46,7 @@ export const fakeIpvs = (now: () => number = () => 0): FakeIpvs => {
   const servers = new Map<string, FakeServer>()
   const committed: string[] = []
   const failures: Error[] = []
+  let timeouts: Timeouts = { tcp: 900, tcpFin: 120, udp: 300 }
   const choose = (packet: FakePacket): FakeReal | undefined | 'none' => {
     const found = servers.get(serverText({ protocol: packet.protocol, ...packet.destination }))
     return found === undefined ? 'none' : choice(found, packet, now())
@@ -65,6 +67,10 @@ export const fakeIpvs = (now: () => number = () => 0): FakeIpvs => {
       if (refused.length > 0) throw new Error(`ipvsadm --restore: ${refused.join('\n')}`)
     },
     read: async () => [...servers.values()].map(readServer),
+    timeouts: async () => timeouts,
+    async setTimeouts(wanted) {
+      timeouts = { ...timeouts, ...wanted }
+    },
     async loads(address) {
       const found = servers.get(serverText(address))
       return found?.reals.map(({ real: { address: ip, port, weight }, connections }) => ({

@@ -1,3 +1,4 @@
+import { cidrContains, readAddress, readCIDR } from '../../../ip/index.ts'
 import type { ReadSet } from '../../../kernel/ipset/index.ts'
 import { type ReadDevice, type ReadServer, type ServerAddress, serverText } from '../../../kernel/ipvs/index.ts'
 import { familyOfAddress, type Item } from './items.ts'
@@ -11,8 +12,11 @@ export interface Found {
 }
 
 /** What of it is ours, or wanted at least: virtual servers of other programs are none of our business. */
-export const itemsFound = (found: Found, isWanted: (id: string) => boolean): readonly Item[] => {
-  const isOurs = ownership(found)
+export const itemsFound = (
+  found: Found,
+  { isWanted, excludeCIDRs }: { readonly isWanted: (id: string) => boolean; readonly excludeCIDRs: readonly string[] },
+): readonly Item[] => {
+  const isOurs = ownership(found, excludeCIDRs)
   return [
     ...found.sets.flatMap(({ name, entries }) =>
       entries.map((entry): Item => ({ kind: 'member', member: { set: name, entry } })),
@@ -28,17 +32,19 @@ export const itemsFound = (found: Found, isWanted: (id: string) => boolean): rea
 }
 
 /** The virtual servers that this mode made, also those of a process that was killed. */
-export const ownServers = (found: Found): readonly ServerAddress[] => found.servers.filter(ownership(found))
+export const ownServers = (found: Found, excludeCIDRs: readonly string[]): readonly ServerAddress[] =>
+  found.servers.filter(ownership(found, excludeCIDRs))
 
 const FRONTENDS: readonly SetKey[] = ['CLUSTER-IP', 'LOAD-BALANCER', 'EXTERNAL-IP', 'EXTERNAL-IP-LOCAL']
 
 /** Sets are filled before virtual servers are made and emptied after they are gone, so they tell whose those are. */
-const ownership = ({ sets, device }: Found): ((server: ServerAddress) => boolean) => {
+const ownership = ({ sets, device }: Found, excludeCIDRs: readonly string[]): ((server: ServerAddress) => boolean) => {
   const members = new Map(sets.map(({ name, entries }) => [name, new Set(entries)]))
   const addresses = new Set(device?.addresses)
   return (server) => {
     const { address, protocol, port } = server
     const has = (key: SetKey, entry: string): boolean => members.get(setName(familyOfAddress(address), key))?.has(entry) === true
+    if (isIn(excludeCIDRs, address)) return false
     if (addresses.has(address)) return true
     const entry = `${address},${protocol}:${port}`
     if (FRONTENDS.some((key) => has(key, entry))) return true
@@ -46,4 +52,15 @@ const ownership = ({ sets, device }: Found): ((server: ServerAddress) => boolean
     const isNodePort = has(protocol === 'tcp' ? 'NODE-PORT-TCP' : 'NODE-PORT-UDP', String(port))
     return isNodePort && has('NODE-PORT-ADDRESSES', address)
   }
+}
+
+const isIn = (ranges: readonly string[], text: string): boolean => {
+  const address = readAddress(text)?.address
+  return (
+    address !== undefined &&
+    ranges.some((range) => {
+      const cidr = readCIDR(range)?.cidr
+      return cidr !== undefined && cidrContains(cidr, address)
+    })
+  )
 }

@@ -10,6 +10,7 @@ import {
   realText,
   type ServerAddress,
   serverText,
+  type Timeouts,
 } from '../../../kernel/ipvs/index.ts'
 import type { Drift } from '../../backend.ts'
 import { type Found, itemsFound } from './adopt.ts'
@@ -20,7 +21,7 @@ import { setChanges } from './diff-sets.ts'
 import type { Item } from './items.ts'
 import type { Kernel } from './kernel.ts'
 import { isOurSet, SWAP_SET, setsOf } from './sets.ts'
-import { noteOf, type Setting, wantedSettings } from './settings.ts'
+import { noteOf, type Setting, wantedSettings, wrongTimeouts } from './settings.ts'
 
 /** The kernel as this mode has it. */
 export interface Live {
@@ -43,6 +44,10 @@ export interface LiveOptions {
   readonly flavour: Flavour
   readonly families: readonly IPFamily[]
   readonly strictARP: boolean
+  /** What is left out stays as the system has it. */
+  readonly timeouts: Partial<Timeouts>
+  /** Virtual servers in these ranges are others', unless they are wanted. */
+  readonly excludeCIDRs: readonly string[]
 }
 
 export const createLive = (options: LiveOptions): Live => {
@@ -71,7 +76,7 @@ export const createLive = (options: LiveOptions): Live => {
       await kernel.ipset.commit(commands)
       const sets = found.sets.filter(({ name }) => name !== SWAP_SET && !obstacles.includes(name))
       return {
-        items: itemsFound({ ...found, sets }, isWanted),
+        items: itemsFound({ ...found, sets }, { isWanted, excludeCIDRs: options.excludeCIDRs }),
         mended: [...mended, ...wrong.map(({ name }): Drift => ({ kind: 'changed', what: `set ${name}` }))],
         chainDrift: (wanted) => families.flatMap((family) => driftOf(family, wanted, chains)),
       }
@@ -131,24 +136,34 @@ const readFound = async ({ ipset, ipvs, device }: Kernel, signal?: AbortSignal):
 interface ReadSettings {
   readonly wanted: readonly Setting[]
   readonly values: readonly (string | undefined)[]
+  /** Where any is wanted. */
+  readonly timeouts: Timeouts | undefined
 }
 
-const readSettings = async ({ kernel, strictARP }: LiveOptions): Promise<ReadSettings> => {
+const readSettings = async ({ kernel, strictARP, timeouts }: LiveOptions): Promise<ReadSettings> => {
   const wanted = wantedSettings({ strictARP, kernel: await kernel.release() })
-  return { wanted, values: await kernel.sysctls.read(wanted.map(({ name }) => name)) }
+  return {
+    wanted,
+    values: await kernel.sysctls.read(wanted.map(({ name }) => name)),
+    timeouts: Object.keys(timeouts).length === 0 ? undefined : await kernel.ipvs.timeouts(),
+  }
 }
 
 /** The note is written before a setting is changed, so that what was before is never lost. */
 const mendSettings = async (
-  { kernel: { device, sysctls } }: LiveOptions,
+  { kernel: { device, sysctls, ipvs }, timeouts: wantedTimeouts }: LiveOptions,
   link: ReadDevice | undefined,
-  { wanted, values }: ReadSettings,
+  { wanted, values, timeouts }: ReadSettings,
 ): Promise<readonly Drift[]> => {
-  const note = noteOf(wanted, { values, older: link?.note ?? '' })
+  const note = noteOf(wanted, { values, timeouts, older: link?.note ?? '' })
   if (link?.note !== note) await device.ensure(note)
   const wrong = wanted.filter(({ value }, index) => values[index] !== undefined && values[index] !== value)
   await sysctls.ensure(Object.fromEntries(wrong.map(({ name, value }) => [name, value])))
+  const otherTimeouts = timeouts === undefined ? {} : wrongTimeouts(wantedTimeouts, timeouts)
+  const areOther = Object.keys(otherTimeouts).length > 0
+  if (areOther) await ipvs.setTimeouts(otherTimeouts)
   return [
+    ...(areOther ? [{ kind: 'changed', what: 'timeouts of ipvs' } as const] : []),
     ...(link === undefined ? [{ kind: 'missing', what: `device ${device.name}` } as const] : []),
     ...wrong.map(({ name }): Drift => ({ kind: 'changed', what: `sysctl net/${name}` })),
   ]

@@ -9,7 +9,7 @@ import {
   UserError,
 } from '../../../base/index.ts'
 import type { IPFamily } from '../../../ip/index.ts'
-import { SCHEDULERS, type Scheduler } from '../../../kernel/ipvs/index.ts'
+import { SCHEDULERS, type Scheduler, type Timeouts } from '../../../kernel/ipvs/index.ts'
 import type { Backend, Capability, Drift, FrontendStatus } from '../../backend.ts'
 import { createLive, type Live } from './apply.ts'
 import { cleanUp } from './cleanup.ts'
@@ -28,6 +28,10 @@ export interface IpvsBackendOptions {
   readonly scheduler?: string
   /** Answer ARP only on the device that has the address: for load balancers that announce service addresses on this LAN. */
   readonly strictARP?: boolean
+  /** For how long silent connections are remembered; what is left out stays as the system has it. A cleanup brings back what was before. */
+  readonly timeouts?: Partial<Timeouts>
+  /** Virtual servers at addresses of these ranges belong to others, whatever they look like. */
+  readonly excludeCIDRs?: readonly string[]
   /** Connections to addresses of these ranges that no Service has are refused. */
   readonly serviceCIDRs: readonly string[]
   /** Of the mark for what must be masqueraded; 14 unless told, as kube-proxy. */
@@ -90,7 +94,7 @@ export const createIpvsBackend = (options: IpvsBackendOptions): Backend => {
       inTurn(async () => {
         session.opened?.drainer.stop()
         session.opened = undefined
-        await cleanUp(options.kernel)
+        await cleanUp(options.kernel, options.excludeCIDRs)
       }),
   }
 }
@@ -139,7 +143,14 @@ const open = async (session: Session): Promise<Opened> => {
   const without = { ...(await withoutIPv6(kernel)), ...choice.without }
   const families = FAMILIES.filter((family) => without[family] === undefined)
   const state = createState({ families, scheduler, serviceCIDRs, masqueradeBit })
-  const live = createLive({ kernel, flavour, families, strictARP })
+  const live = createLive({
+    kernel,
+    flavour,
+    families,
+    strictARP,
+    timeouts: options.timeouts ?? {},
+    excludeCIDRs: options.excludeCIDRs ?? [],
+  })
   session.opened = { state, live, without, drainer: drainerOf(session, { state, live }) }
   return session.opened
 }

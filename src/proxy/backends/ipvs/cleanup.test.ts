@@ -21,6 +21,25 @@ describe('settings of the kernel', () => {
     await createIpvsBackend({ kernel, serviceCIDRs }).cleanup()
     expect(kernel.settings).toEqual(before)
   })
+  it('of time are set where they are told, again when somebody changes them, and as before after a cleanup', async () => {
+    const { kernel, backend } = opened({ timeouts: { tcp: 3_600, udp: 60 } })
+    const before = await kernel.ipvs.timeouts()
+    await backend.sync(change([web(['10.1.1.1'])], true))
+    expect(await kernel.ipvs.timeouts()).toEqual({ ...before, tcp: 3_600, udp: 60 })
+    expect(await backend.audit()).toEqual([])
+    await kernel.ipvs.setTimeouts({ udp: 61 })
+    expect(await backend.audit()).toEqual([{ kind: 'changed', what: 'timeouts of ipvs' }])
+    expect((await kernel.ipvs.timeouts()).udp).toBe(60)
+    await createIpvsBackend({ kernel, serviceCIDRs }).cleanup()
+    expect(await kernel.ipvs.timeouts()).toEqual(before)
+  })
+  it('of time stay as they are unless they are told, also after a cleanup', async () => {
+    const { kernel, backend } = opened()
+    await backend.sync(change([web(['10.1.1.1'])], true))
+    await kernel.ipvs.setTimeouts({ udp: 61 })
+    await backend.cleanup()
+    expect((await kernel.ipvs.timeouts()).udp).toBe(61)
+  })
   it('leave ARP alone unless it is asked for, and connection reuse where the kernel does it well', async () => {
     const { kernel, backend } = opened()
     await backend.sync(change([], true))
@@ -52,6 +71,16 @@ describe('what others have', () => {
     expect(await kernel.ipvs.read()).toMatchObject([theirs])
     expect((await kernel.ipset.read(() => true)).map(({ name }) => name)).toEqual(['THEIRS'])
     expect(kernel.iptables.rulesOf('IPv4', 'filter', 'INPUT')).toEqual(['-p tcp -j DROP'])
+  })
+  it('stays in ranges that are excluded, whatever it looks like', async () => {
+    const excludeCIDRs = ['192.0.2.0/24']
+    const { kernel, backend } = opened({ excludeCIDRs })
+    const spec: Partial<ServiceSpec> = { type: 'NodePort', ports: [port(80, { nodePort: 30_080 })] }
+    await backend.sync(change([web(['10.1.1.1'], spec)], true))
+    const served = async () => (await kernel.ipvs.read()).map(({ address, port: number }) => `${address}:${number}`).sort()
+    expect(await served()).toEqual(['10.96.0.10:80', '192.0.2.1:30080'])
+    await createIpvsBackend({ kernel, serviceCIDRs, excludeCIDRs }).sync(change([], true))
+    expect(await served()).toEqual(['192.0.2.1:30080'])
   })
   it('stays where it has the names of kube-proxy and nothing is ours', async () => {
     const { kernel, backend } = opened()

@@ -6,14 +6,14 @@ import { isOurChain } from './chains.ts'
 import { type Chains, chainChanges, chainsFound, NO_CHAINS } from './diff-chains.ts'
 import type { Kernel } from './kernel.ts'
 import { isOurSet, isSignatureSet } from './sets.ts'
-import { isOurNote, oldSettings } from './settings.ts'
+import { isOurNote, oldSettings, oldTimeouts } from './settings.ts'
 
 /**
  * Removes what this mode made, also what a process left that was killed, and gives settings the values that they had before. Device and sets that carry
  * kube-proxy's names but not our signature (the note of the device, sets and chains of ours) are kube-proxy's and stay.
  */
-export const cleanUp = async (kernel: Kernel): Promise<void> => {
-  const { chains, servers, sets, note } = await findOwn(kernel)
+export const cleanUp = async (kernel: Kernel, excludeCIDRs: readonly string[] = []): Promise<void> => {
+  const { chains, servers, sets, note } = await findOwn(kernel, excludeCIDRs)
   for (const [place, found] of chains) await kernel.iptables.restore(place, chainChanges(NO_CHAINS, found))
   await kernel.ipvs.commit(servers.map((server) => ({ kind: 'delete server', server })))
   const destroy = (names: readonly string[]): Promise<void> => kernel.ipset.commit(names.map((set) => ({ kind: 'destroy', set })))
@@ -21,6 +21,8 @@ export const cleanUp = async (kernel: Kernel): Promise<void> => {
   await destroy(sets.filter((name) => !isSignatureSet(name)))
   if (note !== undefined) {
     await kernel.sysctls.ensure(oldSettings(note))
+    const timeouts = oldTimeouts(note)
+    if (Object.keys(timeouts).length > 0) await kernel.ipvs.setTimeouts(timeouts)
     await kernel.device.remove()
   }
   await destroy(sets.filter(isSignatureSet))
@@ -33,8 +35,8 @@ export interface IpvsLeftovers {
   readonly unknown: readonly string[]
 }
 
-export const ipvsLeftovers = async (kernel: Kernel): Promise<IpvsLeftovers> => {
-  const { chains, servers, sets, note, unknown } = await findOwn(kernel)
+export const ipvsLeftovers = async (kernel: Kernel, excludeCIDRs: readonly string[] = []): Promise<IpvsLeftovers> => {
+  const { chains, servers, sets, note, unknown } = await findOwn(kernel, excludeCIDRs)
   return {
     found: [
       ...(note === undefined ? [] : [`device ${kernel.device.name}`]),
@@ -56,7 +58,7 @@ interface Own {
 }
 
 /** What cannot be read is not there as far as this machine lets us know: without its tool or module nothing of it works. */
-const findOwn = async (kernel: Kernel): Promise<Own> => {
+const findOwn = async (kernel: Kernel, excludeCIDRs: readonly string[]): Promise<Own> => {
   const unknown: string[] = []
   const read = async <Answer>(what: () => Promise<Answer>, otherwise: Answer): Promise<Answer> => {
     try {
@@ -80,7 +82,7 @@ const findOwn = async (kernel: Kernel): Promise<Own> => {
   const servers = await read(() => kernel.ipvs.read(), [])
   return {
     chains,
-    servers: ownServers({ sets, servers, device }),
+    servers: ownServers({ sets, servers, device }, excludeCIDRs),
     sets: sets.map(({ name }) => name),
     note: device?.note,
     unknown,

@@ -1,3 +1,5 @@
+import type { Timeouts } from '../../../kernel/ipvs/index.ts'
+
 /** A setting of the kernel that this mode needs, below /proc/sys/net. */
 export interface Setting {
   readonly name: string
@@ -24,6 +26,19 @@ export const wantedSettings = (options: { readonly strictARP: boolean; readonly 
   ]
 }
 
+/** Timeouts by their names on the note. */
+const TIMEOUTS: readonly (readonly [string, keyof Timeouts])[] = [
+  ['tcp', 'tcp'],
+  ['tcpfin', 'tcpFin'],
+  ['udp', 'udp'],
+]
+
+/** The timeouts that must change. */
+export const wrongTimeouts = (wanted: Partial<Timeouts>, actual: Timeouts): Partial<Timeouts> =>
+  Object.fromEntries(
+    TIMEOUTS.flatMap(([, name]) => (wanted[name] === undefined || wanted[name] === actual[name] ? [] : [[name, wanted[name]]])),
+  )
+
 const isBefore59 = (release: string): boolean => {
   const [major = 0, minor = 0] = release.split('.').map((part) => Number.parseInt(part, 10))
   return major < 5 || (major === 5 && minor < 9)
@@ -31,15 +46,23 @@ const isBefore59 = (release: string): boolean => {
 
 const NOTE = 'fairway:'
 
+interface Before {
+  readonly values: readonly (string | undefined)[]
+  /** Where any is to change. */
+  readonly timeouts: Timeouts | undefined
+  readonly older: string
+}
+
 /**
  * The settings as they were before, for the note of the device: whoever cleans up finds them there, whatever became of the process that
  * changed them. A value that an older note has stays.
  */
-export const noteOf = (
-  settings: readonly Setting[],
-  { values, older }: { readonly values: readonly (string | undefined)[]; readonly older: string },
-): string => {
+export const noteOf = (settings: readonly Setting[], { values, timeouts, older }: Before): string => {
   const known = readNote(older)
+  for (const [short, name] of TIMEOUTS) {
+    const value = timeouts?.[name]
+    if (value !== undefined && !known.has(short)) known.set(short, String(value))
+  }
   settings.forEach(({ short }, index) => {
     const value = values[index]
     if (value !== undefined && !known.has(short)) known.set(short, value)
@@ -55,6 +78,17 @@ export const oldSettings = (note: string): Readonly<Record<string, string>> => {
     all.flatMap(({ name, short }) => {
       const value = known.get(short)
       return value === undefined ? [] : [[name, value]]
+    }),
+  )
+}
+
+/** As {@link oldSettings}. */
+export const oldTimeouts = (note: string): Partial<Timeouts> => {
+  const known = readNote(note)
+  return Object.fromEntries(
+    TIMEOUTS.flatMap(([short, name]) => {
+      const value = known.get(short)
+      return value === undefined ? [] : [[name, Number(value)]]
     }),
   )
 }
