@@ -78,6 +78,12 @@ describe('withFieldLines', () => {
     )
     expect(withFieldLines(FIELDS, { remove: [], lines: '' })).toBe(FIELDS)
   })
+
+  it('removes spellings that many programs take for the same name', () => {
+    const fields = 'X_User: eve\r\nx.user: eve\r\nX-Users: 1\r\n'
+    expect(withFieldLines(fields, { remove: ['x-user'], lines: '' })).toBe('X-Users: 1\r\n')
+    expect(withFieldLines('X-User: ann\r\n', { remove: ['x_user'], lines: '' })).toBe('X-User: ann\r\n')
+  })
 })
 
 describe('mapFields', () => {

@@ -7,7 +7,7 @@ import { fieldText, type Text } from './template.ts'
 export const withFieldLines = (fields: string, { remove, lines }: FieldLines): string =>
   remove.length === 0 ? fields + lines : withoutFields(fields, new Set(remove)) + lines
 
-/** Field lines without those whose lower-case name is in `names`. */
+/** Field lines without those whose lower-case name, or whose `_` or `.` spelling of one (many programs take it for the same), is in `names`. */
 export const withoutFields = (fields: string, names: ReadonlySet<string>): string => {
   if (names.size === 0) return fields
   let kept = ''
@@ -15,7 +15,8 @@ export const withoutFields = (fields: string, names: ReadonlySet<string>): strin
   for (let from = 0; from < fields.length; ) {
     const end = fields.indexOf('\r\n', from)
     const to = end === -1 ? fields.length : end + 2
-    if (names.has(nameOf(fields, from, to))) {
+    const name = nameOf(fields, from, to)
+    if (names.has(name) || (ALIAS.test(name) && names.has(name.replace(ALIASES, '-')))) {
       kept += fields.slice(keptFrom, from)
       keptFrom = to
     }
@@ -23,6 +24,9 @@ export const withoutFields = (fields: string, names: ReadonlySet<string>): strin
   }
   return keptFrom === 0 ? fields : kept + fields.slice(keptFrom)
 }
+
+const ALIAS = /[_.]/
+const ALIASES = /[_.]/g
 
 /** Field lines with each one whose lower-case name is `name` replaced by what `change` makes of its value. */
 export const mapFields = (fields: string, name: string, change: (value: string) => string): string => {
@@ -89,4 +93,5 @@ const FRAMING: ReadonlySet<string> = new Set([
   'upgrade',
 ])
 
-const mayEdit = (name: string): boolean => isToken(name) && !FRAMING.has(name)
+/** A name in lower case that settings may set: no framing, nothing hop by hop. */
+export const mayEdit = (name: string): boolean => isToken(name) && !FRAMING.has(name)
