@@ -27,10 +27,12 @@ export class HashRing<T extends RingItem> {
     const places = placesOf(items)
     this.#points = new Uint32Array(places.length)
     this.#owners = new Uint32Array(places.length)
-    places.forEach((place, i) => {
-      this.#points[i] = Math.floor(place / OWNERS)
-      this.#owners[i] = place % OWNERS
-    })
+    for (let i = 0; i < places.length; i++) {
+      const place = places[i] ?? 0
+      const point = Math.floor(place / OWNERS)
+      this.#points[i] = point
+      this.#owners[i] = place - point * OWNERS
+    }
   }
 
   /** The first item after the key's place that may be used. */
@@ -70,14 +72,16 @@ const OWNERS = 2 ** 21
 
 const placesOf = (items: readonly RingItem[]): Float64Array => {
   const perWeight = pointsPerWeight(items)
-  const places: number[] = []
-  items.forEach((item, owner) => {
-    const count = item.weight === 0 ? 0 : Math.max(1, Math.round(perWeight * item.weight))
-    const seed = hashText(item.id)
-    const step = hashText(item.id, 1) | 1
-    for (let i = 0; i < count; i++) places.push(mix((seed + Math.imul(i, step)) | 0) * OWNERS + owner)
+  const counts = items.map(({ weight }) => (weight === 0 ? 0 : Math.max(1, Math.round(perWeight * weight))))
+  const places = new Float64Array(counts.reduce((sum, count) => sum + count, 0))
+  let at = 0
+  items.forEach(({ id }, owner) => {
+    const seed = hashText(id)
+    const step = hashText(id, 1) | 1
+    const end = at + (counts[owner] ?? 0)
+    for (let i = 0; at < end; i++) places[at++] = mix((seed + Math.imul(i, step)) | 0) * OWNERS + owner
   })
-  return Float64Array.from(places).sort()
+  return places.sort()
 }
 
 /** Halved until the ring is not too large: it then moves keys only when the sum of the weights doubles. */
