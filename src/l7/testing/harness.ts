@@ -66,7 +66,7 @@ export interface RawClient {
   readonly text: () => string
   send(text: string): void
   /** Resolves with everything received when it matches. */
-  until(pattern: RegExp): Promise<string>
+  until(pattern: Pick<RegExp, 'test'>): Promise<string>
   /** Resolves with everything received when the connection is closed. */
   closed(): Promise<string>
 }

@@ -3,14 +3,17 @@ import { createRequire } from 'node:module'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { Clock } from '../../base/index.ts'
 import type { EngineStats } from '../stats.ts'
+import { type AcceptTurns, TURN } from './accept-turns.ts'
 import type { ListenHandle } from './listen-handle.ts'
-import type { FromWorker, ToWorker } from './protocol.ts'
+import type { FromWorker, PortName, ToWorker } from './protocol.ts'
 
 export interface WorkerProcessOptions {
   /** As it is when the worker asks for it. */
   start(): ToWorker & { readonly type: 'start' }
   readonly handles: { readonly http?: ListenHandle; readonly https?: ListenHandle }
   readonly clock: Clock
+  /** How workers share the handles; undefined for a single one. */
+  readonly turns: AcceptTurns<WorkerProcess> | undefined
   /** The table as it is now, whole. */
   table(): ToWorker & { readonly type: 'update' }
   onApplied(): void
@@ -47,7 +50,7 @@ export class WorkerProcess {
     const child = fork(path, [], {
       execArgv: [...execArgv],
       serialization: 'advanced',
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     })
     this.#child = child
     child.on('message', (message) => this.#onMessage(message as FromWorker))
@@ -87,6 +90,7 @@ export class WorkerProcess {
   async stop(drainTimeoutMs: number): Promise<void> {
     const child = this.#child
     if (child.exitCode !== null || child.signalCode !== null) return
+    this.#options.turns?.leave(this)
     const kill = this.#options.clock.setTimer(() => child.kill('SIGKILL'), drainTimeoutMs + STOP_GRACE_MS)
     if (!this.#post({ type: 'stop' })) child.kill('SIGKILL')
     await this.exited
@@ -109,6 +113,12 @@ export class WorkerProcess {
       case 'listen-failed':
         this.#onListenFailed(message)
         return
+      case 'turn-over':
+        this.#options.turns?.over(this, message.connections, () => this.#listen(message.port))
+        return
+      case 'connections':
+        this.#options.turns?.note(this, message.connections)
+        return
       case 'stats':
         this.#statsWaiters.get(message.sequence)?.(message.stats)
         return
@@ -125,10 +135,15 @@ export class WorkerProcess {
     this.#post(this.#options.start())
     this.#post(this.#options.table())
     this.#hasTable = true
-    for (const port of ports) {
-      const proxyProtocol = handles[port]?.proxyProtocol ?? false
-      this.#post({ type: 'listen', port, proxyProtocol }, handles[port]?.native)
-    }
+    this.#options.turns?.note(this, 0)
+    for (const port of ports) this.#listen(port)
+  }
+
+  #listen(port: PortName): void {
+    const { handles, turns } = this.#options
+    const handle = handles[port]
+    if (handle === undefined) return
+    this.#post({ type: 'listen', port, proxyProtocol: handle.proxyProtocol, turn: turns === undefined ? 0 : TURN }, handle.native)
   }
 
   #advance(): void {
@@ -149,6 +164,7 @@ export class WorkerProcess {
   #onExit(code: number | null, signal: string | null): void {
     this.#hasTable = false
     this.applied = -1
+    this.#options.turns?.leave(this)
     for (const finish of [...this.#statsWaiters.values()]) finish(undefined)
     this.#whenServing?.reject(new Error('the worker ended before it served'))
     this.#whenServing = undefined
