@@ -54,7 +54,7 @@ describe('choice without affinity', () => {
 
   it('starts at a random turn', () => {
     const state = createPortState(web(3), pausedClock(), () => 2 / 65_536)
-    const client = { address: '10.1.1.9', port: 1, localAddress: '' }
+    const client = { address: '10.1.1.9', port: 1, localAddress: '', localPort: 80 }
     expect(choose(state, { frontend: frontendOf(state.current), client, source: 'pod', tried: [] })?.address).toBe('10.1.1.3')
   })
 })
