@@ -1,7 +1,8 @@
 import type { Ingress } from '../api/index.ts'
 import type { Lister } from '../informers/index.ts'
 import { type Backend, canonicalHost, canonicalPath, type Match, Matcher, type Target } from '../l7/table/index.ts'
-import { type ClassDecision, compileHost, keyOf, type Routes } from './routes/index.ts'
+import { annotationsOf, annotationTable } from './annotations/index.ts'
+import { type ClassDecision, keyOf, type Routes } from './routes/index.ts'
 
 /** Who answers a URL and why. */
 export interface Explanation {
@@ -15,7 +16,20 @@ export interface Explanation {
   readonly answer: { readonly status: 404 | 503; readonly reason: string } | undefined
   /** `namespace/name` of the Secret whose certificate is served; undefined for the default one. */
   readonly certificate: string | undefined
+  /** Of the Ingress that was chosen: what acts on the request, and what does not and why. */
+  readonly annotations: readonly ExplainedAnnotation[]
   readonly lost: readonly (ExplainedRoute & { readonly why: string })[]
+}
+
+export interface ExplainedAnnotation {
+  readonly ingress: string
+  /** With its prefix. */
+  readonly name: string
+  readonly value: string
+  /** `acts`, `acts-otherwise` than in ingress-nginx, or why not: `no-effect`, `refused`, `invalid`, `unknown`. */
+  readonly state: 'acts' | 'acts-otherwise' | 'no-effect' | 'refused' | 'invalid' | 'unknown'
+  /** What is other, or what is wrong. */
+  readonly note: string | undefined
 }
 
 export interface ExplainedRoute {
@@ -60,9 +74,38 @@ export const explainUrl = (url: string, sources: ExplainSources): Explanation | 
     certificate: patterns
       .map((pattern) => table.tlsHosts.get(pattern))
       .find((id) => id !== undefined && table.certificates.has(id)),
+    annotations: match === undefined ? [] : annotationsOn(match.target, sources),
     lost: [...lostRules(sources, { host, path, patterns, match }), ...ignoredIngresses(sources, patterns)],
   }
 }
+
+/** The annotations of the Ingress of a target, and of its canaries. */
+const annotationsOn = ({ labels, policy }: Target, { routes }: ExplainSources): readonly ExplainedAnnotation[] => {
+  const keys = [labels['ingress'] ?? '', ...(policy?.canaries ?? []).map((canary) => canary.labels['ingress'] ?? '')]
+  return [...new Set(keys)].flatMap((key) => {
+    const ingress = routes.claims.get(key)
+    return ingress === undefined ? [] : explainAnnotations(ingress)
+  })
+}
+
+const STATES = { honoured: 'acts', differs: 'acts-otherwise', 'no-effect': 'no-effect', refused: 'refused' } as const
+const FAULTS = { AnnotationInvalid: 'invalid', AnnotationUnknown: 'unknown', AnnotationRefused: 'refused' } as const
+
+const explainAnnotations = (ingress: Ingress): readonly ExplainedAnnotation[] => {
+  const { findings, referred } = annotationsOf(ingress)
+  const faults = new Map([...findings, ...referred.findings].map((finding) => [finding.annotation, finding]))
+  return Object.entries(ingress.metadata.annotations ?? {}).flatMap(([name, value]) => {
+    const row = annotationTable.get(name)
+    const fault = faults.get(name)
+    const state = fault === undefined ? row && STATES[row.treatment] : FAULTS[fault.reason]
+    const shownValue = value.length > SHOWN ? `${value.slice(0, SHOWN)}…` : value
+    return state === undefined
+      ? []
+      : [{ ingress: keyOf(ingress), name, value: shownValue, state, note: fault?.message ?? row?.note }]
+  })
+}
+
+const SHOWN = 200
 
 /** The host patterns that could take a host, most specific first. */
 const patternsOf = (host: string): readonly string[] => {
@@ -100,8 +143,10 @@ interface Asked {
 const lostRules = ({ routes }: ExplainSources, { host, path, patterns, match }: Asked): Explanation['lost'] => {
   const winnerAt = patterns.findIndex((pattern) => routes.table.hosts.has(pattern))
   return patterns.flatMap((pattern, at) => {
-    const { routes: compiled, lost } = compileHost(pattern, routes.claims.ofHost(pattern))
-    const rules = (compiled?.paths ?? []).filter((route) => route !== match?.route && !isRoute(route, match))
+    const lost = routes.lostOf(pattern)
+    const rules = (routes.table.hosts.get(pattern)?.paths ?? []).filter(
+      (route) => route !== match?.route && !isRoute(route, match),
+    )
     return [
       ...rules.map((route) => {
         const alone = new Matcher()

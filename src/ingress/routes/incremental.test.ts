@@ -4,7 +4,8 @@ import type { EndpointSlice, Ingress, Secret, Service } from '../../api/index.ts
 import { endpointSlice, ingress, service } from '../../api/testing/index.ts'
 import { LiveTable } from '../../l7/table/index.ts'
 import { keyOf } from './problem.ts'
-import { type RouteSources, Routes } from './routes.ts'
+import { Routes } from './routes.ts'
+import type { RouteSources } from './sources.ts'
 
 const HOSTS = ['a.io', '*.io', '', 'A.io']
 const SERVICES = ['web', 'api']

@@ -1,4 +1,5 @@
 export { CLASS_ANNOTATION, type ClassConfig, type ClassDecision, CONTROLLER_NAME, selectClass } from './class.ts'
-export { compileHost, type LostRoute } from './host.ts'
+export type { LostRoute } from './host.ts'
 export { byAge, keyOf, type RouteProblem, type RouteProblemReason } from './problem.ts'
-export { type RouteSources, Routes } from './routes.ts'
+export { Routes } from './routes.ts'
+export type { RouteSources } from './sources.ts'

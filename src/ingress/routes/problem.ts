@@ -24,6 +24,13 @@ export type RouteProblemReason =
   | 'CertificateInvalid'
   | 'CertificateExpired'
   | 'CertificateHostMismatch'
+  | 'AnnotationInvalid'
+  | 'AnnotationUnknown'
+  | 'AnnotationRefused'
+  | 'AliasConflict'
+  | 'CanaryWithoutMain'
+  | 'ClientAuthConflict'
+  | 'PassthroughConflict'
 
 export const keyOf = (object: { readonly metadata: { readonly namespace?: string; readonly name: string } }): string =>
   `${object.metadata.namespace ?? ''}/${object.metadata.name}`

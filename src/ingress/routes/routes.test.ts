@@ -5,7 +5,8 @@ import type { Certificate, RouteTable } from '../../l7/table/index.ts'
 import { certificateFor } from '../../l7/testing/certificates.ts'
 import { serviceOfSlice } from '../../model/index.ts'
 import { keyOf } from './problem.ts'
-import { type RouteSources, Routes } from './routes.ts'
+import { Routes } from './routes.ts'
+import type { RouteSources } from './sources.ts'
 
 const NOW = Date.UTC(2026, 0, 1)
 const web = service('web').port(80, 'http').build()

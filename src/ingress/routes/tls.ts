@@ -1,5 +1,5 @@
 import type { Ingress } from '../../api/index.ts'
-import { hostPattern } from './host.ts'
+import { hostName, hostPattern } from './host-pattern.ts'
 import { byAge, keyOf, type RouteProblem } from './problem.ts'
 
 /** One wish of an Ingress: this Secret's certificate for this host. */
@@ -36,8 +36,7 @@ export const compileTlsHost = (pattern: string, ingresses: readonly Ingress[]): 
       if (wish.pattern !== pattern) continue
       kept ??= { secret: wish.secret, ingress: keyOf(ingress) }
       if (kept.secret === wish.secret) continue
-      const name = pattern === '' ? 'any host' : `host ${pattern}`
-      const message = `Secret ${wish.secret} is not used for ${name}: Ingress ${kept.ingress} has it served with Secret ${kept.secret}`
+      const message = `Secret ${wish.secret} is not used for ${hostName(pattern)}: Ingress ${kept.ingress} has it served with Secret ${kept.secret}`
       problems.push({ ingress: keyOf(ingress), reason: 'CertificateConflict', message })
     }
   }
