@@ -5,9 +5,11 @@ import { type EngineStats, sumStats } from '../stats.ts'
 import { type Certificate, LiveTable, type TableDelta } from '../table/index.ts'
 import { checkAccessLog } from '../telemetry/index.ts'
 import { checkTlsSettings } from '../tls/secure-context.ts'
+import { AcceptTurns } from './accept-turns.ts'
 import { bindError, bindHandle, type ListenAddress, type ListenHandle } from './listen-handle.ts'
 import { type FromWorker, packDelta, type ToWorker } from './protocol.ts'
 import { TicketKeys } from './ticket-keys.ts'
+import type { WorkerProcess } from './worker-process.ts'
 import { WorkerSlot } from './worker-slot.ts'
 
 export interface EngineOptions {
@@ -91,7 +93,9 @@ class Supervisor implements Engine {
       closeAll(handles)
       throw error
     }
-    this.#slots = Array.from({ length: this.#workerCount() }, () => this.#slot({ handles, builtIn, settings, tickMs }))
+    const count = this.#workerCount()
+    const turns = count > 1 ? new AcceptTurns<WorkerProcess>(this.#clock) : undefined
+    this.#slots = Array.from({ length: count }, () => this.#slot({ handles, builtIn, settings, tickMs, turns }))
     this.#isRunning = true
     if (https) this.#ticketKeys.start()
     try {
@@ -149,6 +153,7 @@ class Supervisor implements Engine {
     readonly builtIn: Certificate | undefined
     readonly settings: Partial<EngineSettings> | undefined
     readonly tickMs: number
+    readonly turns: AcceptTurns<WorkerProcess> | undefined
   }): WorkerSlot {
     return new WorkerSlot({
       start: () => ({
@@ -159,6 +164,7 @@ class Supervisor implements Engine {
         ticketKeys: shared.handles.https && this.#ticketKeys.current,
       }),
       handles: shared.handles,
+      turns: shared.turns,
       clock: this.#clock,
       table: () => ({ type: 'update', sequence: this.#sequence, delta: packDelta(this.#table.asDelta()) }),
       onApplied: () => this.#settle(),

@@ -4,6 +4,8 @@ import type { EngineSettings } from '../settings.ts'
 import type { EngineStats } from '../stats.ts'
 import type { Certificate, TableDelta } from '../table/index.ts'
 
+export type PortName = 'http' | 'https'
+
 /** What the supervisor tells a worker, in this order: `start`, `update` (the whole table), `listen`, then anything. */
 export type ToWorker =
   | {
@@ -15,8 +17,8 @@ export type ToWorker =
     }
   /** A `TableDelta`, packed once for all workers. */
   | { readonly type: 'update'; readonly sequence: number; readonly delta: Buffer }
-  /** Comes with the listening handle. */
-  | { readonly type: 'listen'; readonly port: 'http' | 'https'; readonly proxyProtocol: boolean }
+  /** Comes with the listening handle; again for each turn of accepting when `turn` is not 0. */
+  | { readonly type: 'listen'; readonly port: PortName; readonly proxyProtocol: boolean; readonly turn: number }
   /** Secret: never logged, never written. */
   | { readonly type: 'ticket-keys'; readonly keys: Buffer }
   | { readonly type: 'stats'; readonly sequence: number }
@@ -24,8 +26,11 @@ export type ToWorker =
 
 export type FromWorker =
   | { readonly type: 'ready' }
-  | { readonly type: 'listening'; readonly port: 'http' | 'https' }
-  | { readonly type: 'listen-failed'; readonly port: 'http' | 'https'; readonly code: string }
+  | { readonly type: 'listening'; readonly port: PortName }
+  | { readonly type: 'listen-failed'; readonly port: PortName; readonly code: string }
+  /** It accepted as many connections as a turn has, and closed its copy of the handle. */
+  | { readonly type: 'turn-over'; readonly port: PortName; readonly connections: number }
+  | { readonly type: 'connections'; readonly connections: number }
   /** Every request from now on is served with this table or a later one. */
   | { readonly type: 'applied'; readonly sequence: number }
   | { readonly type: 'stats'; readonly sequence: number; readonly stats: EngineStats }

@@ -32,6 +32,8 @@ export class WorkerProcess {
   readonly #child: ChildProcess
   readonly #statsWaiters = new Map<number, (stats: EngineStats | undefined) => void>()
   #statsSequence = 0
+  /** Undefined for a worker that takes no new connections. */
+  #turns: AcceptTurns<WorkerProcess> | undefined
   #toListen = 0
   #hasTable = false
   #tableSequence = -1
@@ -42,6 +44,7 @@ export class WorkerProcess {
 
   constructor(options: WorkerProcessOptions) {
     this.#options = options
+    this.#turns = options.turns
     this.serving = new Promise((resolve, reject) => {
       this.#whenServing = { resolve, reject }
     })
@@ -90,7 +93,7 @@ export class WorkerProcess {
   async stop(drainTimeoutMs: number): Promise<void> {
     const child = this.#child
     if (child.exitCode !== null || child.signalCode !== null) return
-    this.#options.turns?.leave(this)
+    this.#leaveTurns()
     const kill = this.#options.clock.setTimer(() => child.kill('SIGKILL'), drainTimeoutMs + STOP_GRACE_MS)
     if (!this.#post({ type: 'stop' })) child.kill('SIGKILL')
     await this.exited
@@ -114,10 +117,10 @@ export class WorkerProcess {
         this.#onListenFailed(message)
         return
       case 'turn-over':
-        this.#options.turns?.over(this, message.connections, () => this.#listen(message.port))
+        this.#turns?.over(this, message.connections, () => this.#listen(message.port))
         return
       case 'connections':
-        this.#options.turns?.note(this, message.connections)
+        this.#turns?.note(this, message.connections)
         return
       case 'stats':
         this.#statsWaiters.get(message.sequence)?.(message.stats)
@@ -135,13 +138,13 @@ export class WorkerProcess {
     this.#post(this.#options.start())
     this.#post(this.#options.table())
     this.#hasTable = true
-    this.#options.turns?.note(this, 0)
+    this.#turns?.note(this, 0)
     for (const port of ports) this.#listen(port)
   }
 
   #listen(port: PortName): void {
-    const { handles, turns } = this.#options
-    const handle = handles[port]
+    const turns = this.#turns
+    const handle = this.#options.handles[port]
     if (handle === undefined) return
     this.#post({ type: 'listen', port, proxyProtocol: handle.proxyProtocol, turn: turns === undefined ? 0 : TURN }, handle.native)
   }
@@ -154,6 +157,11 @@ export class WorkerProcess {
     this.#options.onApplied()
   }
 
+  #leaveTurns(): void {
+    this.#turns?.leave(this)
+    this.#turns = undefined
+  }
+
   #onListenFailed(message: FromWorker & { readonly type: 'listen-failed' }): void {
     const error = Object.assign(new Error(`cannot listen (${message.code})`), { code: message.code, port: message.port })
     this.#whenServing?.reject(error)
@@ -164,7 +172,7 @@ export class WorkerProcess {
   #onExit(code: number | null, signal: string | null): void {
     this.#hasTable = false
     this.applied = -1
-    this.#options.turns?.leave(this)
+    this.#leaveTurns()
     for (const finish of [...this.#statsWaiters.values()]) finish(undefined)
     this.#whenServing?.reject(new Error('the worker ended before it served'))
     this.#whenServing = undefined

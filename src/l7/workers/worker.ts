@@ -2,12 +2,13 @@
  * The entry of a worker process: a data plane that the supervisor drives over IPC. It ends when the channel closes,
  * so it never outlives its parent, whatever ended that one.
  */
-import type net from 'node:net'
 import type { FailedRequest } from '../context.ts'
 import { DataPlane } from '../data-plane.ts'
-import { type FromWorker, type ToWorker, unpackDelta } from './protocol.ts'
+import { Listener } from './listener.ts'
+import { type FromWorker, type PortName, type ToWorker, unpackDelta } from './protocol.ts'
 
 const REPORTS_PER_SECOND = 20
+const COUNT_EVERY_MS = 250
 
 const send = (message: FromWorker): void => {
   // A parent that is gone is told by `disconnect`.
@@ -24,6 +25,13 @@ const start = (message: ToWorker & { readonly type: 'start' }): void => {
     onBadCertificate: (id, text) => send({ type: 'bad-certificate', id, message: text }),
   })
   if (message.ticketKeys !== undefined) dataPlane.setTicketKeys(message.ticketKeys)
+  let told = 0
+  const tell = (): void => {
+    const now = connections()
+    if (now !== told) send({ type: 'connections', connections: now })
+    told = now
+  }
+  setInterval(tell, COUNT_EVERY_MS).unref()
   if (message.builtIn !== undefined) dataPlane.setBuiltInCertificate(message.builtIn)
 }
 
@@ -48,16 +56,26 @@ const limitedReport = (): ((failure: FailedRequest) => void) => {
   }
 }
 
-const listen = ({ port, proxyProtocol }: ToWorker & { readonly type: 'listen' }, handle: unknown): void => {
-  const server = port === 'http' ? dataPlane?.httpServer({ proxyProtocol }) : dataPlane?.httpsServer({ proxyProtocol })
-  if (server === undefined) return
-  server.on('error', (error: NodeJS.ErrnoException) => send({ type: 'listen-failed', port, code: error.code ?? 'UNKNOWN' }))
-  server.on('listening', () => send({ type: 'listening', port }))
-  // The handle came with the message; `listen` takes a bound one.
-  server.listen(handle as net.Server, 511)
+const listeners = new Map<PortName, Listener>()
+
+const listen = (message: ToWorker & { readonly type: 'listen' }, handle: unknown): void => {
+  const { port, proxyProtocol, turn } = message
+  let listener = listeners.get(port)
+  if (listener === undefined) {
+    const server = port === 'http' ? dataPlane?.httpServer({ proxyProtocol }) : dataPlane?.httpsServer({ proxyProtocol })
+    if (server === undefined) return
+    server.on('error', (error: NodeJS.ErrnoException) => send({ type: 'listen-failed', port, code: error.code ?? 'UNKNOWN' }))
+    server.once('listening', () => send({ type: 'listening', port }))
+    listener = new Listener(server, () => send({ type: 'turn-over', port, connections: connections() }))
+    listeners.set(port, listener)
+  }
+  listener.listen(handle, turn)
 }
 
+const connections = (): number => dataPlane?.load ?? 0
+
 const stop = async (): Promise<void> => {
+  for (const listener of listeners.values()) listener.stop()
   await dataPlane?.stop()
   process.exit(0)
 }

@@ -1,0 +1,55 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import { type PausedClock, pausedClock } from '../../base/testing/paused-clock.ts'
+import { AcceptTurns, TURN } from './accept-turns.ts'
+
+let clock: PausedClock
+let turns: AcceptTurns<string>
+let granted: string[]
+const over = (worker: string, connections: number): void => turns.over(worker, connections, () => granted.push(worker))
+
+beforeEach(() => {
+  clock = pausedClock()
+  turns = new AcceptTurns(clock)
+  granted = []
+  turns.note('a', 0)
+  turns.note('b', 0)
+})
+
+describe('a worker whose turn is over', () => {
+  it('gets another at once when it is not ahead', () => {
+    over('a', TURN)
+    expect(granted).toEqual(['a'])
+  })
+
+  it('waits when it is ahead until the other has caught up', () => {
+    over('a', 3 * TURN)
+    expect(granted).toEqual([])
+    over('b', TURN)
+    expect(granted).toEqual(['b'])
+    turns.note('b', 2 * TURN)
+    expect(granted).toEqual(['b', 'a'])
+  })
+
+  it('waits no longer than a moment', async () => {
+    over('a', 3 * TURN)
+    await clock.advance(4)
+    expect(granted).toEqual([])
+    await clock.advance(1)
+    expect(granted).toEqual(['a'])
+    await clock.advance(100)
+    expect(granted).toEqual(['a'])
+  })
+
+  it('does not wait for a worker that has left', () => {
+    turns.leave('b')
+    over('a', 3 * TURN)
+    expect(granted).toEqual(['a'])
+  })
+
+  it('gets nothing when it has left itself', async () => {
+    over('a', 3 * TURN)
+    turns.leave('a')
+    await clock.advance(100)
+    expect(granted).toEqual([])
+  })
+})
