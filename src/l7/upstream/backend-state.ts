@@ -226,9 +226,9 @@ export class BackendState implements Timed, StandingWatcher {
     return undefined
   }
 
-  #mayHave({ isUsable, pool }: Member, { tried }: ChoiceHint): boolean {
+  #mayHave({ isUsable, isUnhealthy, pool }: Member, { tried }: ChoiceHint): boolean {
     const { maxRequestsPerEndpoint } = this.#pools.settings
-    if (!isUsable && !pool.ejection.isDue) return false
+    if (!isUsable && (isUnhealthy || !pool.ejection.isDue)) return false
     if (maxRequestsPerEndpoint > 0 && pool.active >= maxRequestsPerEndpoint) return false
     return tried === undefined || !tried.includes(pool)
   }

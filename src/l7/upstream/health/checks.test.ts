@@ -97,6 +97,24 @@ describe('an endpoint', () => {
     expect(chosen()).toEqual([...ports].sort())
   })
 
+  it('that is unhealthy is not probed either when its ejection is over', async () => {
+    const well = keep(await answeringPod(answer(200)))
+    const ill = keep(await answeringPod(answer(503)))
+    const brief = new Backends(new Pools({ ...defaultSettings, ejectionMs: 5 }, pools.deadlines))
+    brief.set('web', pods(ill.port))
+    const pool = brief.get('web')?.choose()
+    pool?.onOutcome('refused', 1)
+    pool?.onOutcome('refused', 1)
+    brief.set('web', checked([well.port, ill.port]))
+    cleanup.push(() => brief.remove('web'))
+    await vi.waitFor(() => {
+      expect(pool?.ejection.isDue).toBe(true)
+      expect(brief.stats().unhealthy).toBe(1)
+    })
+    for (const hint of [undefined, { hashKey: 'a' }, { hashKey: 'b' }, { wanted: pool?.id }])
+      expect(brief.get('web')?.choose(hint)?.endpoint.port).toBe(well.port)
+  })
+
   it.each<[string, (socket: net.Socket) => void]>([
     ['says nothing', () => {}],
     ['hangs up', (socket) => socket.destroy()],
