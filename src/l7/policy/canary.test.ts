@@ -40,6 +40,7 @@ describe('a canary', () => {
       never,
       false,
     ],
+    ['a pattern that is none', { header: { name: 'x-canary', pattern: '(' }, weight: 1 }, { 'x-canary': '(' }, always, true],
     ['cookie always', { cookie: 'c' }, { cookie: 'a=b; c=always' }, never, true],
     ['cookie never', { cookie: 'c', weight: 100 }, { cookie: 'c=never' }, always, false],
     ['another cookie value falls through', { cookie: 'c', weight: 1 }, { cookie: 'c=1' }, always, true],

@@ -35,10 +35,20 @@ const headerRule = (header: Canary['header']): Rule => {
   const { name, value, pattern } = header
   if (value !== undefined && value !== '') return (request) => (request.field(name) === value ? true : undefined)
   if (pattern === undefined || pattern === '') return (request) => alwaysOrNever(request.field(name))
-  const expression = RE2JS.compile(pattern)
+  const expression = compiled(pattern)
+  if (expression === undefined) return undecided
   return (request) => {
     const text = request.field(name)
     return text !== undefined && expression.matcher(text).find() ? true : undefined
+  }
+}
+
+/** Undefined for what RE2 does not take: no request matches it. */
+const compiled = (pattern: string): RE2JS | undefined => {
+  try {
+    return RE2JS.compile(pattern)
+  } catch {
+    return undefined
   }
 }
 

@@ -74,7 +74,9 @@ export interface CompiledPolicy {
   readonly upstreamHost?: (request: RequestView) => string
   /** Edits field lines on their way to the pod. */
   readonly editRequest?: (fields: string, request: RequestView) => string
-  /** Edits field lines of a pod's answer: edits, CORS, cookies and redirects. {@link Answer}s have had it already. */
+  /** Edits field lines of the engine's own answers on this route: edits and CORS. */
+  readonly editAnswer?: (fields: string, status: number, request: RequestView) => string
+  /** Edits field lines of a pod's answer: the same, and its cookies and redirects. */
   readonly editResponse?: (fields: string, status: number, request: RequestView) => string
   readonly sticky?: StickyPolicy
   readonly hashKey?: (request: RequestView) => string

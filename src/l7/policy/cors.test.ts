@@ -73,6 +73,15 @@ describe('CORS as ingress-nginx answers', () => {
     )
   })
 
+  it('changes nothing when it is done twice', () => {
+    const cors = compileCors({ ...nginxDefaults, origins: ['https://a.example'] })
+    for (const origin of ['https://a.example', 'https://evil.example']) {
+      const once = cors.edit('X: 1\r\nVary: Accept\r\n', from(origin))
+      expect(once).toContain('Vary: Origin\r\n')
+      expect(cors.edit(once, from(origin))).toBe(once)
+    }
+  })
+
   it('echoes only origins whose host is the domain or below it', () => {
     const cors = { ...nginxDefaults, origins: ['https://*.a.example'] }
     const piece = fc.constantFrom('https://', '.a.example', 'x', '.', '@', '/', ':1', ' ', '\t', '%', '#', '*', 'é', '-')

@@ -6,7 +6,7 @@ import { fieldValue } from './template.ts'
 export interface Cors {
   /** Answers every OPTIONS request of an origin that may, as ingress-nginx does. */
   preflight(request: RequestView): Answer | undefined
-  /** Our fields instead of the pod's, for an origin that may. */
+  /** Our fields instead of the pod's, for an origin that may; a second time changes nothing. */
   edit(fields: string, request: RequestView): string
 }
 
@@ -38,8 +38,9 @@ export const compileCors = (cors: CorsPolicy): Cors => {
       return { status: 204, reason: 'cors-preflight', fields, body: '', contentType: 'text/plain charset=UTF-8' }
     },
     edit(fields, request) {
+      const others = vary === '' ? fields : fields.replace(vary, '')
       const lines = linesFor(request)
-      return lines === undefined ? fields + vary : withoutFields(fields, OURS) + lines
+      return lines === undefined ? others + vary : withoutFields(others, OURS) + lines
     },
   }
 }

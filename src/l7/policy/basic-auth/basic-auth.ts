@@ -2,6 +2,7 @@ import { createHmac, randomBytes } from 'node:crypto'
 import type { BasicAuth } from '../../table/index.ts'
 import { clientKey } from '../client-address.ts'
 import type { Answer, RequestView } from '../contract.ts'
+import { refusal } from '../own-answers.ts'
 import { fieldValue } from '../template.ts'
 import { type Credentials, readCredentials } from './credentials.ts'
 import type { Hasher, Judgement } from './hasher.ts'
@@ -92,13 +93,5 @@ const remember = (remembered: Set<string>, id: string): void => {
 const decoy = (hashes: readonly string[], digest: Buffer): string => hashes[digest.readUInt32BE(0) % hashes.length] ?? ''
 
 const quoted = (realm: string): string => fieldValue(realm).replace(/["\\]/g, '\\$&')
-
-const refusal = (status: number, reason: string, fields: string): Answer => ({
-  status,
-  reason,
-  fields,
-  body: `${status}: ${reason}\n`,
-  contentType: 'text/plain; charset=utf-8',
-})
 
 const busy = refusal(503, 'authentication-busy', 'Retry-After: 1\r\n')

@@ -1,6 +1,7 @@
 import type { Answer, FieldLines } from '../contract.ts'
 import { fieldLine, mayEdit } from '../field-edits.ts'
 import type { OutsideAnswer } from '../outside/contract.ts'
+import { refusal } from '../own-answers.ts'
 import { fieldValue } from '../template.ts'
 
 /** What a service's answer means, without what belongs to one request only, so that it can be kept. */
@@ -50,11 +51,3 @@ export const refusalOf = (judgement: Exclude<Judgement, { kind: 'allowed' }>, si
       return judgement satisfies never
   }
 }
-
-const refusal = (status: number, reason: string, fields: string): Answer => ({
-  status,
-  reason,
-  fields,
-  body: `${status}: ${reason}\n`,
-  contentType: 'text/plain; charset=utf-8',
-})

@@ -1,6 +1,7 @@
 import type { RateLimits } from '../../table/index.ts'
 import { AddressSet, clientKey } from '../client-address.ts'
 import type { Answer, RequestView } from '../contract.ts'
+import { refusal } from '../own-answers.ts'
 import { LeakyBuckets } from './leaky-bucket.ts'
 
 export interface CompiledLimits {
@@ -109,13 +110,7 @@ const newCounters = (limits: RateLimits, workers: number, nowMs: number): Counte
   }
 }
 
-const tooMany = (status: number): { readonly rate: Answer; readonly connections: Answer } => {
-  const answer = (reason: string): Answer => ({
-    status,
-    reason,
-    fields: '',
-    body: `${status}: ${reason}\n`,
-    contentType: 'text/plain; charset=utf-8',
-  })
-  return { rate: answer('rate-limited'), connections: answer('too-many-connections') }
-}
+const tooMany = (status: number): { readonly rate: Answer; readonly connections: Answer } => ({
+  rate: refusal(status, 'rate-limited'),
+  connections: refusal(status, 'too-many-connections'),
+})

@@ -1,0 +1,14 @@
+export {
+  type Answer,
+  type CompiledPolicy,
+  type FieldLines,
+  type MirrorRequest,
+  type RequestView,
+  type StickyPolicy,
+  takesAddedFields,
+  type Verdict,
+} from './contract.ts'
+export { withFieldLines } from './field-edits.ts'
+export type { OutsideAnswer, OutsideClient, OutsideFailure, OutsideOutcome, OutsideRequest } from './outside/contract.ts'
+export { createOutsideClient, type OutsideClientOptions } from './outside/outside-client.ts'
+export { Policies, type PolicyDeps } from './policies.ts'
