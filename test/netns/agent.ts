@@ -7,10 +7,13 @@ import { promisify } from 'node:util'
 import type { Packet, Target } from '../../src/model/index.ts'
 import { type Change, createUserspaceBackend } from '../../src/proxy/index.ts'
 import { loopbackWorld } from '../../src/proxy/testing/index.ts'
+import { actOnFlows, type FlowRequest as ClientRequest } from './flow-clients.ts'
 import { createFlows, type FlowRequest } from './flows.ts'
 
 export type Request =
   | FlowRequest
+  /** Single datagrams of one flow, which lab tests do not ask for. */
+  | { readonly op: 'flow'; readonly request: ClientRequest }
   | { readonly op: 'pod'; readonly target: Target }
   | { readonly op: 'send'; readonly packet: Packet }
   | { readonly op: 'start'; readonly serviceCIDRs: readonly string[] }
@@ -52,6 +55,8 @@ const act = async (request: Request): Promise<unknown> => {
     case 'stop':
       stop.abort()
       return stopped
+    case 'flow':
+      return actOnFlows(request.request)
     default:
       return flows.act(request)
   }

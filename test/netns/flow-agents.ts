@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import type { Answer, FlowRequest } from './flow-agent.ts'
+import type { Answer, FlowRequest } from './flow-clients.ts'
 
 /** A `flow-agent.ts` in a network namespace. */
 export interface FlowAgent {

@@ -14,8 +14,8 @@ import type { AddressPlan } from '../../src/proxy/backend.conformance.ts'
 import { createIptablesBackend } from '../../src/proxy/backends/iptables/index.ts'
 import { createFlowCleaner, createFlowMetrics, type FlowCleaner } from '../../src/proxy/conntrack/index.ts'
 import { type Backend, createNftablesBackend } from '../../src/proxy/index.ts'
-import type { Answer } from './flow-agent.ts'
 import { type FlowAgent, startFlowAgent } from './flow-agents.ts'
+import type { Answer } from './flow-clients.ts'
 import { canOpenLab, type Lab, openLab } from './lab.ts'
 
 const libc = await loadLibc()

@@ -1,7 +1,10 @@
+import { Registry } from 'prom-client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ServiceSpec } from '../../src/api/index.ts'
+import { realClock, silentLogger } from '../../src/base/index.ts'
 import type { Exec } from '../../src/host/index.ts'
 import type { IPFamily } from '../../src/ip/index.ts'
+import { createConntrackTool } from '../../src/kernel/conntrack/index.ts'
 import type { Choice, Flavour } from '../../src/kernel/iptables/index.ts'
 import { createIpvs, createServiceDevice } from '../../src/kernel/ipvs/index.ts'
 import { ipvsConformance } from '../../src/kernel/ipvs/ipvs.conformance.ts'
@@ -9,13 +12,16 @@ import { type Forwarding, type Packet, serviceForwarding } from '../../src/model
 import { endpoint, port, service, slice, vips } from '../../src/model/testing/index.ts'
 import { type AddressPlan, backendConformance, type Outcome } from '../../src/proxy/backend.conformance.ts'
 import { createIpvsBackend, createKernel, type Kernel } from '../../src/proxy/backends/ipvs/index.ts'
+import { createFlowCleaner, createFlowMetrics } from '../../src/proxy/conntrack/index.ts'
 import type { Request } from '../netns/agent.ts'
+import type { FlowRequest } from '../netns/flow-clients.ts'
 import { guestKernel } from './kernel.ts'
 import { bootMachine, type Machine } from './machine.ts'
 import type { GuestLab } from './protocol.ts'
 
 const SERVICE_CIDRS = ['10.96.0.0/16', 'fd00:96::/112']
 const ECHO_PORT = 9_000
+const FLOW_PORT = 9_090
 const debian = await guestKernel()
 if ('missing' in debian) console.warn(`test/vm is skipped: ${debian.missing}`)
 
@@ -201,6 +207,58 @@ describe.skipIf('missing' in debian)('ipvs in a virtual machine', () => {
     expect(await exchange('still')).toBe('still')
     stop.abort()
     await stopped
+  })
+
+  it('moves UDP flows off an endpoint that is gone, leaves the others, and says nothing to TCP', async () => {
+    await newBackend().cleanup()
+    const { pods, sources, clusterIP, node } = plan('IPv4')
+    const [first = '', second = ''] = pods
+    const to = { address: clusterIP(0), port: 53 }
+    const flow = (address: string, request: FlowRequest) => agent(address, { op: 'flow', request })
+    for (const address of [first, second]) await flow(address, { op: 'serve', at: { address, port: FLOW_PORT } })
+    const backend = newBackend()
+    const cleaner = createFlowCleaner({
+      conntrack: createConntrackTool(onNode),
+      clock: realClock,
+      log: silentLogger,
+      metrics: createFlowMetrics(new Registry()),
+    })
+    let carried = new Map<string, Forwarding>()
+    const carry = async (...endpoints: readonly string[]) => {
+      const ports = (['UDP', 'TCP'] as const).map((protocol) => port(53, { name: protocol.toLowerCase(), protocol }))
+      const set = [web(endpoints, { spec: { ports }, targetPort: FLOW_PORT })]
+      const change = { full: carried.size === 0, set, delete: [], node }
+      await backend.sync(change)
+      expect((await cleaner.afterSync(carried, change)).failed).toBeUndefined()
+      carried = new Map(set.map((each) => [each.key, each]))
+    }
+    const ask = async (from: number, op: 'udp' | 'tcp' = 'udp'): Promise<string> => {
+      const answer = await flow(sources.outside, { op, from: { address: sources.outside, port: from }, to })
+      return typeof answer === 'object' && answer !== null && 'from' in answer ? JSON.stringify(answer.from) : String(answer)
+    }
+    const at = (address: string): string => JSON.stringify({ address, port: FLOW_PORT })
+    const flowTo = async (address: string, op: 'udp' | 'tcp' = 'udp'): Promise<number> => {
+      for (let from = 42_000; from < 42_050; from++) if ((await ask(from, op)) === at(address)) return from
+      throw new Error(`no flow leads to ${address}`)
+    }
+    await carry(first, second)
+    const [moving, staying, connection] = [await flowTo(first), await flowTo(second), await flowTo(first, 'tcp')]
+    await carry(second)
+    // ipvs forgets a connection to who is gone with the packet that it meets.
+    await expect.poll(() => ask(moving), { timeout: 10_000 }).toBe(at(second))
+    expect(await ask(staying)).toBe(at(second))
+    expect(await ask(connection, 'tcp')).toBe(at(first))
+  })
+
+  it('sets timeouts where it is told to', async () => {
+    await newBackend().cleanup()
+    const before = await createIpvs(onNode).timeouts()
+    const timeouts = { tcp: before.tcp + 60 }
+    const backend = createIpvsBackend({ kernel: newKernel(), serviceCIDRs: SERVICE_CIDRS, timeouts })
+    await backend.sync(full(web(plan('IPv4').pods)))
+    expect(await createIpvs(onNode).timeouts()).toEqual({ ...before, ...timeouts })
+    await newBackend().cleanup()
+    expect(await createIpvs(onNode).timeouts()).toEqual(before)
   })
 
   it('leaves out an endpoint that the kernel refuses, says so, and carries all the rest', async () => {
