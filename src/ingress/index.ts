@@ -11,3 +11,4 @@ export {
   publishService,
   type StatusEntries,
 } from './status/index.ts'
+export { createStreamEngine, createStreams, type StreamEngine } from './streams/index.ts'

@@ -1,3 +1,4 @@
+export { addressMatcher } from './addresses.ts'
 export { defaultSettings, type EngineSettings } from './settings.ts'
 export type { EngineStats } from './stats.ts'
 export {
