@@ -52,6 +52,10 @@ export interface EngineSettings {
   readonly maxConcurrentChecks: number
   /** CIDRs whose X-Forwarded-* fields are believed. */
   readonly trustedProxies: readonly string[]
+  /** CIDRs that servers named in routes (external authentication, mirrors) may have although they are loopback, link-local or the like. */
+  readonly allowedTargets: readonly string[]
+  /** CIDRs that they may not have besides: the engine's own addresses, the API server's. */
+  readonly deniedTargets: readonly string[]
   /** How long requests may take after a stop. */
   readonly drainTimeoutMs: number
   readonly tlsHandshakeTimeoutMs: number
@@ -112,6 +116,8 @@ export const defaultSettings: EngineSettings = {
   retriesPerSecond: 3,
   maxConcurrentChecks: 32,
   trustedProxies: [],
+  allowedTargets: [],
+  deniedTargets: [],
   drainTimeoutMs: 10_000,
   tlsHandshakeTimeoutMs: 10_000,
   http2MaxStreams: 128,
