@@ -171,6 +171,13 @@ export const connectTransport = (
   return new Transport(socket, owner)
 }
 
+/** The same for a TLS socket that connects: the owner is told when its handshake is done. */
+export const connectTlsTransport = (socket: net.Socket, owner: TransportOwner & { onConnect(): void }): Transport => {
+  socket.once('secureConnect', () => owner.onConnect())
+  socket.on('data', (bytes: Buffer) => owner.onBytes(bytes, bytes.length))
+  return new Transport(socket, owner)
+}
+
 /** Node's accepted sockets carry their handle here; there is no public way to read them into a given buffer. */
 interface WithHandle {
   _handle: unknown

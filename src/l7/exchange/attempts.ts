@@ -16,6 +16,7 @@ export interface Repeatable {
 
 const CONDITIONS: Readonly<Record<UpstreamFailure, RetryCondition>> = {
   refused: 'connect',
+  'tls-failed': 'connect',
   'connect-timeout': 'connect',
   reset: 'error',
   'response-timeout': 'timeout',

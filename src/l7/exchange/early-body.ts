@@ -40,6 +40,13 @@ export class EarlyBody {
     return wasCollecting
   }
 
+  /** What was sent and not taken is here again; what is read from now on follows it. */
+  restore(pieces: readonly Buffer[], trailers: string | undefined): void {
+    if (this.isKept) return
+    this.#pieces = [...pieces, ...this.#pieces]
+    this.#trailers = trailers ?? this.#trailers
+  }
+
   sendTo(upstream: UpstreamStream): void {
     for (const piece of this.#pieces) upstream.sendBytes(piece, 0, piece.length)
     if (this.#trailers !== undefined) upstream.sendEnd(this.#trailers)

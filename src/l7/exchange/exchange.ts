@@ -263,6 +263,10 @@ export class Exchange implements UpstreamUser, Repeatable {
     else this.#client.endTunnel()
   }
 
+  onRequestReturned(pieces: readonly Buffer[], trailers: string | undefined): void {
+    this.#body.restore(pieces, trailers)
+  }
+
   onUpstreamFailure(failure: UpstreamFailure, silent: boolean): void {
     const isReused = this.#upstream?.isReused === true
     this.#upstream = undefined

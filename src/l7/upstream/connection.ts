@@ -4,8 +4,9 @@ import { type BodySink, ChunkedDecoder, lastChunk } from '../http1/chunked.ts'
 import { ResponseHead, readResponseHead } from '../http1/response-head.ts'
 import { HEAD_COMPLETE, HEAD_INCOMPLETE, HeadScan, scanHead } from '../http1/scan.ts'
 import type { EngineSettings } from '../settings.ts'
-import { connectTransport, type Transport, type TransportOwner } from '../transport.ts'
+import { connectTlsTransport, connectTransport, type Transport, type TransportOwner } from '../transport.ts'
 import type { UpstreamFailure, UpstreamStream, UpstreamUser } from './stream.ts'
+import type { TlsDialer } from './tls-dialer.ts'
 
 export interface UpstreamOwner {
   readonly settings: EngineSettings
@@ -26,6 +27,7 @@ export class UpstreamConnection implements UpstreamStream, TransportOwner, Timed
   /** Served a request before: its next failure may be a stale connection. */
   isReused = false
   readonly #transport: Transport
+  readonly #isTls: boolean
   readonly #owner: UpstreamOwner
   readonly #head = new ResponseHead()
   readonly #scan = new HeadScan()
@@ -45,7 +47,11 @@ export class UpstreamConnection implements UpstreamStream, TransportOwner, Timed
   #bodyMs: number
   #writeMs: number
 
-  constructor(owner: UpstreamOwner, to: { readonly address: string; readonly port: number }, user: UpstreamUser) {
+  constructor(
+    owner: UpstreamOwner,
+    to: { readonly address: string; readonly port: number; readonly tls?: TlsDialer | undefined },
+    user: UpstreamUser,
+  ) {
     this.#owner = owner
     this.#user = user
     const { settings } = owner
@@ -54,7 +60,8 @@ export class UpstreamConnection implements UpstreamStream, TransportOwner, Timed
     this.#writeMs = settings.writeTimeoutMs
     this.deadlineMs = owner.deadlines.after(user.timeouts?.connectMs ?? settings.connectTimeoutMs)
     owner.deadlines.add(this)
-    this.#transport = connectTransport(to, this)
+    this.#isTls = to.tls !== undefined
+    this.#transport = to.tls === undefined ? connectTransport(to, this) : connectTlsTransport(to.tls.connect(), this)
   }
 
   get isConnected(): boolean {
@@ -166,8 +173,11 @@ export class UpstreamConnection implements UpstreamStream, TransportOwner, Timed
       return
     }
     this.#silent = false
-    if (this.#held === undefined) this.#consume(bytes, length)
-    else {
+    if (this.#held === undefined) {
+      // Where an interim answer ended in the last read says nothing about this one.
+      if (this.#phase === Phase.head) this.#scan.reset(0)
+      this.#consume(bytes, length)
+    } else {
       const joined = Buffer.concat([this.#held, bytes.subarray(0, length)])
       this.#held = undefined
       this.#consume(joined, joined.length)
@@ -185,8 +195,10 @@ export class UpstreamConnection implements UpstreamStream, TransportOwner, Timed
     this.#user?.onUpstreamDrain()
   }
 
-  onClose(): void {
-    if (this.#phase !== Phase.closed) this.#fail(this.#phase === Phase.connecting ? 'refused' : 'reset')
+  onClose(error: Error | undefined): void {
+    if (this.#phase === Phase.closed) return
+    if (this.#phase !== Phase.connecting) this.#fail('reset')
+    else this.#fail(this.#isTls && !isConnectError(error) ? 'tls-failed' : 'refused')
   }
 
   onDeadline(): void {
@@ -323,6 +335,10 @@ export class UpstreamConnection implements UpstreamStream, TransportOwner, Timed
   }
 }
 
+/** The pod's address cannot be reached; other errors of a TLS connection are of its handshake. */
+export const isConnectError = (error: Error | undefined): boolean =>
+  (error as NodeJS.ErrnoException | undefined)?.syscall === 'connect'
+
 /** Takes the rest of an answer that nobody wants. */
 const NOBODY: UpstreamUser = {
   timeouts: undefined,
@@ -334,5 +350,6 @@ const NOBODY: UpstreamUser = {
   onTunnelEnd: () => {},
   onResponseFlush: () => {},
   onUpstreamDrain: () => {},
+  onRequestReturned: () => {},
   onUpstreamFailure: () => {},
 }

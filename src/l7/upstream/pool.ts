@@ -5,7 +5,9 @@ import { Latency } from './balance/latency.ts'
 import { UpstreamConnection, type UpstreamOwner } from './connection.ts'
 import { type Dial, endpointId } from './dial.ts'
 import { Ejection, type Outcome } from './health/ejection.ts'
-import type { UpstreamUser } from './stream.ts'
+import { PodSessions } from './http2/pod-sessions.ts'
+import type { UpstreamStream, UpstreamUser } from './stream.ts'
+import { TlsDialer } from './tls-dialer.ts'
 
 /** A backend that is told when what is known of an endpoint changes whether it may have requests. */
 export interface StandingWatcher {
@@ -29,6 +31,9 @@ export class EndpointPool implements UpstreamOwner {
   #latency: Latency | undefined
   readonly #idle: UpstreamConnection[] = []
   readonly #all = new Set<UpstreamConnection>()
+  /** There when the pods speak HTTP/2. */
+  readonly #sessions: PodSessions | undefined
+  readonly #tls: TlsDialer | undefined
 
   constructor(endpoint: Endpoint, dial: Dial, { settings, deadlines }: Pools) {
     this.id = endpointId(endpoint)
@@ -36,6 +41,11 @@ export class EndpointPool implements UpstreamOwner {
     this.dial = dial
     this.settings = settings
     this.deadlines = deadlines
+    const { protocol } = dial
+    if (protocol === 'https') this.#tls = new TlsDialer(endpoint, dial, 'http/1.1')
+    else if (protocol === 'h2') this.#tls = new TlsDialer(endpoint, dial, 'h2')
+    if (protocol === 'h2' || protocol === 'h2c')
+      this.#sessions = new PodSessions({ endpoint, settings, deadlines, tls: this.#tls, onStreamDone: () => this.active-- })
     this.ejection = new Ejection(settings, deadlines, () => {
       for (const watcher of this.watchers) watcher.onStanding()
     })
@@ -53,8 +63,13 @@ export class EndpointPool implements UpstreamOwner {
     this.ejection.observe(outcome)
   }
 
-  /** An idle connection in use by `user`, or undefined. */
-  takeIdle(user: UpstreamUser): UpstreamConnection | undefined {
+  /** A connection that is there, in use by `user`; or undefined. */
+  takeIdle(user: UpstreamUser): UpstreamStream | undefined {
+    if (this.#sessions !== undefined) {
+      const stream = this.#sessions.takeOpen(user)
+      if (stream !== undefined) this.active++
+      return stream
+    }
     const connection = this.#idle.pop()
     if (connection === undefined) return undefined
     connection.take(user)
@@ -63,9 +78,11 @@ export class EndpointPool implements UpstreamOwner {
   }
 
   /** A new connection; `user` hears when it is connected. */
-  connect(user: UpstreamUser): UpstreamConnection {
+  connect(user: UpstreamUser): UpstreamStream {
     this.active++
-    const connection = new UpstreamConnection(this, this.endpoint, user)
+    if (this.#sessions !== undefined) return this.#sessions.connect(user)
+    const { address, port } = this.endpoint
+    const connection = new UpstreamConnection(this, { address, port, tls: this.#tls }, user)
     this.#all.add(connection)
     return connection
   }
@@ -91,10 +108,12 @@ export class EndpointPool implements UpstreamOwner {
   /** Requests in progress finish; idle connections close. */
   retire(): void {
     this.ejection.stop()
+    this.#sessions?.retire()
     for (const connection of [...this.#idle]) connection.abandon()
   }
 
   closeAll(): void {
+    this.#sessions?.closeAll()
     for (const connection of [...this.#all]) connection.abandon()
   }
 }

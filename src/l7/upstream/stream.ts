@@ -1,7 +1,8 @@
 import type { PodRequest, PodTimeouts } from '../exchange/pod-request.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 
-export type UpstreamFailure = 'refused' | 'connect-timeout' | 'reset' | 'invalid-response' | 'response-timeout'
+/** `refused`: nothing of the request was taken, by a pod that cannot be reached or that said so. */
+export type UpstreamFailure = 'refused' | 'tls-failed' | 'connect-timeout' | 'reset' | 'invalid-response' | 'response-timeout'
 
 /** One request's way to a pod, whatever protocol the pod speaks. */
 export interface UpstreamStream {
@@ -48,6 +49,8 @@ export interface UpstreamUser {
   /** What arrived in one read has been told. */
   onResponseFlush(): void
   onUpstreamDrain(): void
+  /** Before `refused`: what was sent of the body and the pod did not take; `trailers` when that was all. */
+  onRequestReturned(pieces: readonly Buffer[], trailers: string | undefined): void
   /** The connection is lost; `silent` when not one byte of a response had come. */
   onUpstreamFailure(failure: UpstreamFailure, silent: boolean): void
 }
