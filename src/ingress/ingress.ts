@@ -129,6 +129,7 @@ class IngressSync {
     this.#defaults.check(this.#ourClasses())
     for (const key of batch.services) this.routes.serviceChanged(key)
     for (const key of batch.secrets) this.routes.secretChanged(key)
+    for (const key of batch.configMaps) this.routes.configMapChanged(key)
     for (const ingress of this.#defaults.touchedBy(batch.configMaps, this.#claimed())) this.routes.setIngress(ingress)
     const defaults = (ingress: Ingress) => this.#defaults.of(ingress)
     const sources = routeSources({ ...this.#informers, secrets, configMaps }, { defaults, nowMs: clock.now() })
@@ -173,7 +174,7 @@ class IngressSync {
     const { secrets, configMaps, defaultCertificate, clock = realClock, log } = this.#options
     const { claims } = this.routes
     secrets.follow([...claims.referencedSecrets(), ...(defaultCertificate === undefined ? [] : [defaultCertificate])])
-    configMaps.follow(this.#defaults.references(this.#ourClasses()))
+    configMaps.follow([...claims.referencedConfigMaps(), ...this.#defaults.references(this.#ourClasses())])
     const limit = new AbortController()
     const timer = clock.setTimer(() => limit.abort(), REFERENCES_TIMEOUT_MS)
     try {

@@ -27,6 +27,7 @@ export const routeSources = (
   slices: (service) => informers.slices.byIndex('service', service),
   secret: (key) => informers.secrets.get(...split(key)),
   secretRefusal: (key) => informers.secrets.refusal(key),
+  configMap: (key) => informers.configMaps.get(...split(key)),
 })
 
 /** `namespace/name` as a lister takes it. */

@@ -308,9 +308,25 @@ export class Routes {
   }
 }
 
-const settingsOf = (ingress: Ingress, sources: RouteSources): IngressSettings => {
-  const profile = { isNginx: isForNginx(ingress), ...(sources.httpsPort && { httpsPort: sources.httpsPort }) }
-  return ingressSettings(ingress, sources, readDefaults(sources.defaults?.(ingress) ?? {}, profile))
+const settingsOf = (ingress: Ingress, sources: RouteSources): IngressSettings =>
+  ingressSettings(ingress, sources, defaultsOf(sources.defaults?.(ingress) ?? {}, isForNginx(ingress), sources.httpsPort ?? 443))
+
+const MOST_DEFAULTS = 32
+const knownDefaults = new Map<string, ReturnType<typeof readDefaults>>()
+
+/** There are as many defaults as classes, and one of them for thousands of Ingresses. */
+const defaultsOf = (
+  raw: Readonly<Record<string, string>>,
+  isNginx: boolean,
+  httpsPort: number,
+): ReturnType<typeof readDefaults> => {
+  const key = JSON.stringify([raw, isNginx, httpsPort])
+  const known = knownDefaults.get(key)
+  if (known !== undefined) return known
+  if (knownDefaults.size >= MOST_DEFAULTS) knownDefaults.clear()
+  const read = readDefaults(raw, { isNginx, httpsPort })
+  knownDefaults.set(key, read)
+  return read
 }
 
 const sameProblem = (a: RouteProblem, b: RouteProblem): boolean =>
