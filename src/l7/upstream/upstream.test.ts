@@ -1,3 +1,4 @@
+import http from 'node:http'
 import net from 'node:net'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { EngineSettings } from '../settings.ts'
@@ -143,7 +144,7 @@ describe('endpoints that come and go', () => {
       setPods(engine, { ...pods(...ports), balance: (['round-robin', 'least-requests', 'ewma'] as const)[i % 3] ?? 'ewma' })
     }
     swap(0)
-    const clients = Array.from({ length: 24 }, () => clientOf(engine.port, () => `/${tables.length - 1}`))
+    const clients = Array.from({ length: 12 }, () => clientOf(engine.port, () => `/${tables.length - 1}`))
     const runs = clients.map((client) => client.run(Number.POSITIVE_INFINITY))
     for (let i = 1; i <= 1_000; i++) {
       swap(i)
@@ -155,5 +156,36 @@ describe('endpoints that come and go', () => {
     expect(statuses.length).toBeGreaterThan(2_000)
     expect(wrong).toEqual([])
     expect(engine.dataPlane.stats.retries).toBe(0)
-  })
+  }, 60_000)
+
+  it('lose no GET when pods close before the table says so', async () => {
+    const serve = async (): Promise<http.Server> => {
+      const server = http.createServer((_, response) => setImmediate(() => response.end('ok')))
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+      cleanup.push(() => server.close())
+      return server
+    }
+    const portOf = (server: http.Server): number => (server.address() as net.AddressInfo).port
+    const engine = await engineFor([])
+    let running = await Promise.all([serve(), serve(), serve(), serve()])
+    const tell = (servers: readonly http.Server[]): void => setPods(engine, pods(...servers.map(portOf)))
+    tell(running)
+    const clients = Array.from({ length: 16 }, () => clientOf(engine.port))
+    const runs = clients.map((client) => client.run(Number.POSITIVE_INFINITY))
+    for (let i = 0; i < 100; i++) {
+      const [oldest, ...others] = running
+      const next = await serve()
+      const seen = engine.dataPlane.stats.requests
+      // Refuses from now on and closes idle connections; answers what it has.
+      oldest?.close()
+      oldest?.closeIdleConnections()
+      await vi.waitFor(() => expect(engine.dataPlane.stats.requests).toBeGreaterThan(seen + 40), { interval: 1 })
+      running = [...others, next]
+      tell(running)
+    }
+    for (const client of clients) client.stop()
+    const statuses = (await Promise.all(runs)).flat()
+    expect(counted(statuses)).toEqual({ 200: statuses.length })
+    expect(engine.dataPlane.stats.retries).toBeGreaterThan(50)
+  }, 60_000)
 })
