@@ -111,11 +111,20 @@ const sliceEndpoint = (slice: EndpointSlice, endpoint: Endpoint, target: Target)
   }
 }
 
-/** A missing ready means true, a missing serving means ready, a missing terminating false (discovery/v1). */
-export const conditionsOf = (endpoint: Endpoint): Conditions => {
-  const ready = endpoint.conditions?.ready ?? true
-  return { ready, serving: endpoint.conditions?.serving ?? ready, terminating: endpoint.conditions?.terminating ?? false }
+/** A missing ready means true, a missing serving means ready, a missing terminating false (discovery/v1). Equal ones are one object. */
+export const conditionsOf = ({ conditions }: Endpoint): Conditions => {
+  const ready = conditions?.ready ?? true
+  const serving = conditions?.serving ?? ready
+  const terminating = conditions?.terminating ?? false
+  return CONDITIONS.find((each) => each.ready === ready && each.serving === serving && each.terminating === terminating) ?? READY
 }
+
+const READY: Conditions = { ready: true, serving: true, terminating: false }
+const BOTH = [true, false]
+const CONDITIONS: readonly Conditions[] = [
+  READY,
+  ...BOTH.flatMap((ready) => BOTH.flatMap((serving) => BOTH.map((terminating) => ({ ready, serving, terminating })))),
+]
 
 /** A total order on records of the same endpoint, so that the winner doesn't depend on the order in which slices are read. */
 const prefer = (a: SliceEndpoint, b: SliceEndpoint): number =>
