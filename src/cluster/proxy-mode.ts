@@ -3,13 +3,13 @@ import { join } from 'node:path'
 import { type Clock, type Logger, UserError } from '../base/index.ts'
 import type { Host } from '../host/index.ts'
 import { loadLibc } from '../host/native/index.ts'
-import { createLinks, type InstanceTag, instanceTag } from '../kernel/link/index.ts'
+import { instanceTag } from '../kernel/link/index.ts'
 import {
   type Backend,
   type CleanupReport,
   cleanupModes,
+  createLocalAddresses,
   holderOfSharedNames,
-  type LocalAddresses,
   type ModeDeps,
   type ModeName,
   type OpenedBackend,
@@ -113,18 +113,9 @@ const modeDeps = async ({ host, options, clock, log }: ServiceModeRequest): Prom
     ...('missing' in libc ? {} : { libc }),
     serviceCIDRs: options.serviceCidrs,
     tableName: `fairway-${tag}`,
-    ...(netAdmin && tools.has('ip') ? { localAddresses: localAddresses(host, tag) } : {}),
+    ...(netAdmin && tools.has('ip') ? { localAddresses: createLocalAddresses(host.exec, tag) } : {}),
     clock,
     log,
-  }
-}
-
-const localAddresses = (host: Host, tag: InstanceTag): LocalAddresses => {
-  const links = createLinks(host.exec, tag)
-  return {
-    ensure: (cidr) => links.ensureLocalRoute(cidr),
-    release: (cidr) => links.removeLocalRoute(cidr),
-    observe: async () => (await links.listOwned()).localRoutes,
   }
 }
 

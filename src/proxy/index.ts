@@ -1,6 +1,11 @@
 export type { Backend, Capability, Change, Drift, FrontendRef, FrontendStatus } from './backend.ts'
 export { createNftablesBackend, type NftablesBackendOptions } from './backends/nftables/index.ts'
-export { createUserspaceBackend, type LocalAddresses, type UserspaceBackendOptions } from './backends/userspace/index.ts'
+export {
+  createLocalAddresses,
+  createUserspaceBackend,
+  type LocalAddresses,
+  type UserspaceBackendOptions,
+} from './backends/userspace/index.ts'
 export {
   type ConntrackSettings,
   type Endpoint,

@@ -2,10 +2,10 @@
  * Runs in one network namespace of the lab: pods, clients, and on the node the userspace backend, which needs its sockets there.
  * One request a message, answered by `{id, result}` or `{id, error}`.
  */
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
+import { realExec } from '../../src/host/index.ts'
+import { instanceTag } from '../../src/kernel/link/index.ts'
 import type { Packet, Target } from '../../src/model/index.ts'
-import { type Change, createUserspaceBackend } from '../../src/proxy/index.ts'
+import { type Change, createLocalAddresses, createUserspaceBackend } from '../../src/proxy/index.ts'
 import { loopbackWorld } from '../../src/proxy/testing/index.ts'
 import { actOnFlows, type FlowRequest as ClientRequest } from './flow-clients.ts'
 import { createFlows, type FlowRequest } from './flows.ts'
@@ -20,19 +20,7 @@ export type Request =
   | { readonly op: 'sync'; readonly change: Change }
   | { readonly op: 'stop' }
 
-const exec = promisify(execFile)
-const ip = async (...args: readonly string[]): Promise<void> => void (await exec('ip', args))
-/** bind(2) accepts what a local route covers in IPv4 only; in IPv6 the address itself must be there. */
-const args = (verb: 'replace' | 'del', cidr: string): readonly string[] =>
-  cidr.endsWith('/128') ? ['addr', verb, cidr, 'dev', 'lo'] : ['route', verb, 'local', cidr, 'dev', 'lo']
-const localAddresses = {
-  async ensure(cidr: string) {
-    await ip(...args('replace', cidr))
-    // The kernel makes a new address usable a moment later, from a work queue.
-    while (cidr.includes(':') && (await exec('ip', ['-6', 'addr', 'show', 'tentative', 'dev', 'lo'])).stdout !== '');
-  },
-  release: (cidr: string) => ip(...args('del', cidr)).catch(() => {}),
-}
+const localAddresses = createLocalAddresses(realExec, instanceTag('/lab'))
 const world = loopbackWorld()
 const flows = createFlows()
 let backend = createUserspaceBackend({ serviceCIDRs: [], localAddresses })

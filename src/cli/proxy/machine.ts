@@ -4,8 +4,9 @@ import type { Node } from '../../api/index.ts'
 import type { Clock } from '../../base/index.ts'
 import { type Exec, findOnPath } from '../../host/index.ts'
 import { cidrOf, familyOf, formatCIDR, isLinkLocal, isLoopback, parseAddress } from '../../ip/index.ts'
-import { createLinks, instanceTag } from '../../kernel/link/index.ts'
+import { instanceTag } from '../../kernel/link/index.ts'
 import {
+  createLocalAddresses,
   type LocalAddresses,
   type MachineSource,
   type NodePortRange,
@@ -113,10 +114,5 @@ export const localAddressesOf = async (exec: Exec, tableName: string): Promise<L
   const status = await readFile('/proc/self/status', 'utf8').catch(() => '')
   const mask = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`)
   if (((mask >> BigInt(CAP_NET_ADMIN)) & 1n) === 0n || findOnPath('ip') === undefined) return undefined
-  const links = createLinks(exec, instanceTag(`/proxy/${tableName}`))
-  return {
-    ensure: (cidr) => links.ensureLocalRoute(cidr),
-    release: (cidr) => links.removeLocalRoute(cidr),
-    observe: async () => (await links.listOwned()).localRoutes,
-  }
+  return createLocalAddresses(exec, instanceTag(`/proxy/${tableName}`))
 }

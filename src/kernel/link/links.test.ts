@@ -111,6 +111,24 @@ describe.skipIf(!networkNamespaces.usable)(`links in the real kernel${reason}`, 
     expect(error).toMatchObject({ code: 'EADDRNOTAVAIL' })
   })
 
+  it('makes one IPv6 address bindable at once, no source of its own, and takes it back', async () => {
+    const [cidr, address] = ['fd53:1::66/128', 'fd53:1::66']
+    await links.ensureLocalRoute('fd53:1::/112')
+    await links.ensureLocalRoute(cidr)
+    await links.ensureLocalRoute(cidr)
+    const server = createServer((socket) => socket.end()).listen(0, address)
+    await once(server, 'listening')
+    server.close()
+    const ip = createIpTool(realExec)
+    const onLoopback = async () => JSON.stringify(await ip.show(['-6', 'addr', 'show', 'dev', 'lo', 'to', cidr]))
+    expect(await onLoopback()).toContain('"deprecated":true')
+    expect((await links.listOwned()).localRoutes).toEqual([address, 'fd53:1::/112'])
+    await links.removeOwned()
+    expect(await onLoopback()).toBe('[]')
+    expect(await links.listOwned()).toEqual(nothing)
+    await links.removeLocalRoute(cidr)
+  })
+
   it("leads a range to the bridge, from the bridge's address, until it is taken back", async () => {
     await links.ensureBridge(bridge)
     const route = { cidr: '10.253.64.0/18', device: bridge.name, source: '10.253.7.1' }

@@ -20,8 +20,8 @@ export interface Links {
   removePort(port: Pick<Port, 'name' | 'namespace'>): Promise<void>
   removeLink(name: string): Promise<void>
   /**
-   * Makes every address of a range this machine's own. Sockets can bind any of them for IPv4; for IPv6 the kernel wants
-   * `net.ipv6.ip_nonlocal_bind` besides, which is left to the caller.
+   * Makes every address of a range this machine's own. Sockets can bind any of them for IPv4; for IPv6 only ranges of one address (`/128`), which is
+   * put on the loopback device.
    */
   ensureLocalRoute(cidr: string): Promise<void>
   removeLocalRoute(cidr: string): Promise<void>

@@ -1,6 +1,6 @@
 import type { Exec } from '../../host/index.ts'
 import { type InstanceTag, routeMetric } from './instance.ts'
-import type { IpTool } from './ip-tool.ts'
+import type { IpCommand, IpTool } from './ip-tool.ts'
 
 /** A range behind a device of this machine. */
 export interface DeviceRoute {
@@ -32,9 +32,18 @@ export const createRoutes = (exec: Exec, ip: IpTool, tag: InstanceTag): Routes =
     const route = ['route', verb, 'local', cidr, 'dev', 'lo']
     return ['ip', familyFlag(cidr), ...route, ...mark]
   }
+  const hostRoute = (verb: 'replace' | 'del', cidr: string): IpCommand => ['route', verb, 'local', cidr, 'dev', 'lo', ...mark]
   return {
-    ensureLocal: async (cidr) => void (await exec(local('replace', cidr))),
-    removeLocal: async (cidr) => void (await exec(local('del', cidr), { okCodes: [0, NO_SUCH_ROUTE] })),
+    async ensureLocal(cidr) {
+      if (!isHostOfIPv6(cidr)) return void (await exec(local('replace', cidr)))
+      // The route tells whose the address is. Deprecated, it is no source for what this machine sends of itself.
+      const address = ['addr', 'replace', cidr, 'dev', 'lo', 'nodad', 'valid_lft', 'forever', 'preferred_lft', '0']
+      await ip.batch([hostRoute('replace', cidr), address])
+    },
+    async removeLocal(cidr) {
+      if (!isHostOfIPv6(cidr)) return void (await exec(local('del', cidr), { okCodes: [0, NO_SUCH_ROUTE] }))
+      await ip.batch([['addr', 'del', cidr, 'dev', 'lo'], hostRoute('del', cidr)], { keepGoing: true })
+    },
     ensureVia: async ({ cidr, device, source }) =>
       void (await exec(['ip', familyFlag(cidr), 'route', 'replace', cidr, 'dev', device, 'src', source, ...mark])),
     removeVia: async (cidr) =>
@@ -50,5 +59,8 @@ export const createRoutes = (exec: Exec, ip: IpTool, tag: InstanceTag): Routes =
     },
   }
 }
+
+/** Sockets bind what a local route covers in IPv4 only; for IPv6 the address itself must be there. `ip route` leaves out the prefix. */
+const isHostOfIPv6 = (cidr: string): boolean => cidr.includes(':') && (cidr.endsWith('/128') || !cidr.includes('/'))
 
 const familyFlag = (cidr: string): '-4' | '-6' => (cidr.includes(':') ? '-6' : '-4')

@@ -115,9 +115,21 @@ const sync = async (state: Userspace, change: Change): Promise<void> => {
   const opening: Listener[] = []
   await inBatches(clock, plans, (batch) => void opening.push(...batch.flatMap((plan) => adopt(state, plan))))
   await closeAll(clock, closing)
+  await releaseUnused(state, closing)
   await inBatches(clock, opening, async (batch) => {
     if (!state.isStopped) await Promise.all(batch.map((listener) => listener.open()))
   })
+}
+
+/** Addresses outside of the service ranges, and all of IPv6, were made local one by one. */
+const releaseUnused = async ({ options, context, listeners }: Userspace, closed: readonly Listener[]): Promise<void> => {
+  const candidates = new Set(closed.map(({ desired: { ref } }) => ref.address).filter((address) => context.ensured.has(address)))
+  if (candidates.size === 0) return
+  for (const { desired } of listeners.values()) candidates.delete(desired.ref.address)
+  for (const address of candidates) {
+    context.ensured.delete(address)
+    await options.localAddresses?.release(hostRange(address))
+  }
 }
 
 interface ServicePlan {
