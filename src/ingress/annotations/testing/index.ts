@@ -1,0 +1,1 @@
+export { annotated, findingsFor, policyFor, settingsFor, valuesFor } from './annotated.ts'
