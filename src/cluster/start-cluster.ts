@@ -1,6 +1,15 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createLogger, errorMessage, type Logger, realClock, UserError, VERSION } from '../base/index.ts'
+import {
+  createLifecycle,
+  createLogger,
+  errorMessage,
+  type Lifecycle,
+  type Logger,
+  realClock,
+  UserError,
+  VERSION,
+} from '../base/index.ts'
 import type { Client } from '../client/index.ts'
 import { type Capabilities, type Host, realHost } from '../host/index.ts'
 import { claimOfSharedNames, sharesNames } from '../proxy/index.ts'
@@ -9,7 +18,6 @@ import { startControlPlane } from './control-plane.ts'
 import { type DataPlane, startDataPlane } from './data-plane.ts'
 import type { ControlPlane } from './deps.ts'
 import { explainTarget } from './explain.ts'
-import { createLifecycle, type Lifecycle } from './lifecycle.ts'
 import { applyManifest, type Manifest, readManifests } from './manifests/index.ts'
 import { storeOf } from './open-store.ts'
 import { type ClusterFlags, type ClusterOptions, environmentOf, type Privileges, resolveOptions } from './options.ts'

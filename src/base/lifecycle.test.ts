@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { aborted, type Running, silentLogger } from '../base/index.ts'
+import { aborted, type Running, silentLogger } from './index.ts'
 import { createLifecycle, type Startable } from './lifecycle.ts'
 
 const recorded = (name: string, events: string[]): Startable<Running> => ({

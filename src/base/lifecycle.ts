@@ -1,5 +1,7 @@
 import { setMaxListeners } from 'node:events'
-import { errorMessage, type Logger, type Running } from '../base/index.ts'
+import type { Running } from './component.ts'
+import { errorMessage } from './errors.ts'
+import type { Logger } from './logger.ts'
 
 /** Something startable: a component, or a server with more to tell once it runs. */
 export interface Startable<R extends Running> {
