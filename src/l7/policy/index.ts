@@ -10,5 +10,5 @@ export {
 } from './contract.ts'
 export { withFieldLines } from './field-edits.ts'
 export type { OutsideAnswer, OutsideClient, OutsideFailure, OutsideOutcome, OutsideRequest } from './outside/contract.ts'
-export { createOutsideClient, type OutsideClientOptions } from './outside/outside-client.ts'
+export { lazyOutsideClient } from './outside/lazy-client.ts'
 export { Policies, type PolicyDeps } from './policies.ts'

@@ -18,7 +18,7 @@ export const compileRedirects = (redirects: readonly Redirect[]): ((request: Req
 const isPlainHttp = (request: RequestView): boolean => !request.isSecure && !request.path.startsWith(ACME)
 
 /** `location` is safe already. */
-export const redirectTo = (status: number, location: string, reason: string): Answer => ({
+const redirectTo = (status: number, location: string, reason: string): Answer => ({
   status,
   reason,
   fields: `Location: ${location}\r\n`,

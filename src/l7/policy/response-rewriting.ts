@@ -4,7 +4,7 @@ import { fieldValue } from './template.ts'
 
 type Edit = (fields: string) => string
 
-/** Path and Domain of a pod's cookies, as nginx's proxy_cookie_path (prefix) and proxy_cookie_domain (whole, leading dot aside). */
+/** Path and Domain of a pod's cookies, as nginx's proxy_cookie_path (prefix) and proxy_cookie_domain (whole). */
 export const compileCookieRewrite = ({ domain = [], path = [] }: NonNullable<RoutePolicy['cookieRewrite']>): Edit => {
   const ofDomain = domain.map(safe)
   const ofPath = path.map(safe)
@@ -31,8 +31,13 @@ const byPrefix = (value: string, pairs: readonly TextPair[]): string => {
   return pair === undefined ? value : pair.to + value.slice(pair.from.length)
 }
 
-const byDomain = (value: string, pairs: readonly TextPair[]): string =>
-  pairs.find(({ from }) => bareDomain(from) === bareDomain(value))?.to ?? value
+/** A leading dot stays. */
+const byDomain = (value: string, pairs: readonly TextPair[]): string => {
+  const dot = value.startsWith('.') ? '.' : ''
+  const bare = bareDomain(value)
+  const pair = pairs.find(({ from }) => bareDomain(from) === bare)
+  return pair === undefined ? value : dot + pair.to
+}
 
 const bareDomain = (text: string): string => (text.startsWith('.') ? text.slice(1) : text).toLowerCase()
 

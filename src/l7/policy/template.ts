@@ -29,7 +29,7 @@ export const fieldValue = (text: string): string => (CONTROL.test(text) ? text.r
 export const urlBytes = (text: string): string => (UNSAFE.test(text) ? text.replace(UNSAFES, percent) : text)
 
 /** Bytes (as latin1) percent-encoded but for unreserved ones: a value in a query. */
-export const queryValue = (text: string): string => text.replace(RESERVED, percent)
+const queryValue = (text: string): string => text.replace(RESERVED, percent)
 
 export const percent = (character: string): string => `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`
 
