@@ -20,7 +20,7 @@ describe('cookies of a pod', () => {
     [
       { domain: [{ from: 'pod.local', to: 'shop.example' }] },
       'a=b; Domain=.POD.local; Path=/',
-      'a=b; Domain=shop.example; Path=/',
+      'a=b; Domain=.shop.example; Path=/',
     ],
     [{ domain: [{ from: 'pod.local', to: 'shop.example' }] }, 'a=b; Domain=x.pod.local', 'a=b; Domain=x.pod.local'],
     [{ path: [{ from: '/', to: '/;X=y\r\nZ: 1' }] }, 'a=b; Path=/', 'a=b; Path=/%3BX=yZ: 1'],
