@@ -1,3 +1,4 @@
+import type { X509Certificate } from 'node:crypto'
 import type tls from 'node:tls'
 import type { HostClientAuth } from './server-names.ts'
 
@@ -62,36 +63,39 @@ export const readClientCertificate = (socket: tls.TLSSocket, auth: HostClientAut
   const certificate = socket.getPeerX509Certificate()
   if (certificate === undefined)
     return { identity, verify: 'NONE', commonNames: [], isOfUnknownIssuer: false, fields: 'ssl-client-verify: NONE\r\n' }
-  const chain = socket.getPeerCertificate(true)
-  const failure = failureOf(socket, intermediatesOf(chain), auth)
+  const failure = failureOf(socket, certificate, auth)
   const verify = failure === undefined ? 'SUCCESS' : `FAILED:${REASONS[failure] ?? failure}`
   const fields =
     `ssl-client-verify: ${verify}\r\nssl-client-subject-dn: ${distinguishedName(certificate.subject)}\r\n` +
     `ssl-client-issuer-dn: ${distinguishedName(certificate.issuer)}\r\n` +
     (auth.settings.passToUpstream ? `ssl-client-cert: ${encodeURIComponent(certificate.toString())}\r\n` : '')
   const isOfUnknownIssuer = failure !== undefined && UNKNOWN_ISSUER.has(failure)
-  return { identity, verify, commonNames: [chain.subject.CN ?? []].flat(), isOfUnknownIssuer, fields }
+  return { identity, verify, commonNames: [socket.getPeerCertificate().subject.CN ?? []].flat(), isOfUnknownIssuer, fields }
 }
 
 const TOO_LONG = 'CERT_CHAIN_TOO_LONG'
 
 /** OpenSSL's name for what is wrong with the certificate. */
-const failureOf = (socket: tls.TLSSocket, intermediates: number, auth: HostClientAuth): string | undefined => {
+const failureOf = (socket: tls.TLSSocket, certificate: X509Certificate, auth: HostClientAuth): string | undefined => {
   if (!socket.authorized) return String(socket.authorizationError)
   // Node has no setting for it; counted as OpenSSL does, without the client's certificate and the root.
-  return intermediates > auth.settings.depth ? TOO_LONG : undefined
+  return intermediatesOf(certificate, auth.authorities) > auth.settings.depth ? TOO_LONG : undefined
 }
 
-const intermediatesOf = (leaf: tls.DetailedPeerCertificate): number => {
-  let count = 0
-  let at = leaf
-  // A root is its own issuer; a chain without one ends with an issuer that nobody has.
-  while (at.issuerCertificate !== undefined && at.issuerCertificate !== at && at.issuerCertificate.raw !== undefined) {
-    at = at.issuerCertificate
-    count++
+/** How many certificates are between a verified one and its root, on the way that OpenSSL takes: known authorities before shown ones. */
+const intermediatesOf = (leaf: X509Certificate, authorities: readonly X509Certificate[]): number => {
+  const shown: X509Certificate[] = []
+  for (let at = leaf.issuerCertificate; at !== undefined && shown.length < MOST_SHOWN; at = at.issuerCertificate) shown.push(at)
+  const candidates = [...authorities, ...shown]
+  let count = -1
+  for (let at: X509Certificate | undefined = leaf; at !== undefined && !at.checkIssued(at) && count < MOST_SHOWN; count++) {
+    const below: X509Certificate = at
+    at = candidates.find((candidate) => below.checkIssued(candidate))
   }
-  return Math.max(0, count - 1)
+  return Math.max(0, count)
 }
+
+const MOST_SHOWN = 16
 
 /** What nginx forgives with `ssl_verify_client optional_no_ca`. */
 const UNKNOWN_ISSUER = new Set([
@@ -126,6 +130,7 @@ const REASONS: Readonly<Record<string, string>> = {
 const distinguishedName = (lines: string): string =>
   lines
     .split('\n')
+    .map((names) => names.split(' + ').reverse().join('+'))
     .reverse()
     .join(',')
     .replace(/[^ -~]+/gu, (text) =>

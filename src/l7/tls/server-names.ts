@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, X509Certificate } from 'node:crypto'
 import { RE2JS } from 're2js'
 import type { ClientAuth, HostPattern, TableDelta, Target } from '../table/index.ts'
 
@@ -9,6 +9,7 @@ export interface HostClientAuth {
   readonly identity: string
   /** Undefined when any name is well. */
   readonly commonName: RE2JS | undefined
+  readonly authorities: readonly X509Certificate[]
 }
 
 /** What happens to TLS connections before a request is read: by server name, or by a request's host. */
@@ -64,7 +65,12 @@ const compile = (settings: ClientAuth): HostClientAuth => {
   const parts = JSON.stringify([ca, verify, depth, passToUpstream, commonName, errorPage])
   // OpenSSL's session id contexts have at most 32 bytes.
   const identity = createHash('sha256').update(parts).digest('hex').slice(0, 32)
-  return { settings, identity, commonName: commonName === undefined ? undefined : expression(commonName) }
+  return {
+    settings,
+    identity,
+    commonName: commonName === undefined ? undefined : expression(commonName),
+    authorities: authoritiesIn(ca),
+  }
 }
 
 /** Matches nothing. */
@@ -78,3 +84,15 @@ const expression = (text: string): RE2JS => {
     return NOBODY
   }
 }
+
+const PEM = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^-]*-----END (?:TRUSTED |X509 )?CERTIFICATE-----/g
+
+/** Those that can be read; TLS leaves the others out too. */
+const authoritiesIn = (pem: string): readonly X509Certificate[] =>
+  (pem.match(PEM) ?? []).flatMap((text) => {
+    try {
+      return [new X509Certificate(text)]
+    } catch {
+      return []
+    }
+  })
