@@ -1,6 +1,6 @@
 import type { Deadlines } from './deadlines.ts'
 import type { ExchangeRecord } from './exchange/record.ts'
-import type { CompiledPolicy } from './policy/contract.ts'
+import type { CompiledPolicy, OutsideClient } from './policy/index.ts'
 import type { EngineSettings } from './settings.ts'
 import type { Stats } from './stats.ts'
 import type { Matcher, RoutePolicy, Target } from './table/index.ts'
@@ -15,6 +15,8 @@ export interface EngineContext {
   readonly backends: Backends
   readonly stats: Stats
   readonly policies: { of(policy: RoutePolicy): CompiledPolicy }
+  /** Asks servers that users named. */
+  readonly outside: OutsideClient
   /** Told of each request that has ended; undefined when nobody wants to know. */
   readonly observer: ExchangeObserver | undefined
   /** No new requests: answers say `Connection: close`. */

@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import net from 'node:net'
+import { realClock } from '../base/index.ts'
 import { addressMatcher, plainAddress } from './addresses.ts'
 import type { EngineContext, FailedRequest } from './context.ts'
 import { Deadlines } from './deadlines.ts'
 import { ClientConnection, type ServerName } from './http1/client-connection.ts'
 import type { Peer } from './http1/forwarded.ts'
 import { ClientSession } from './http2/client-session.ts'
+import { lazyOutsideClient, type OutsideClient, Policies } from './policy/index.ts'
 import { acceptProxied, type ProxiedAddresses } from './proxy-protocol/index.ts'
 import type { EngineSettings } from './settings.ts'
 import { type EngineStats, Stats } from './stats.ts'
@@ -21,6 +23,8 @@ import { Pools } from './upstream/pool.ts'
 
 export interface DataPlaneOptions {
   readonly settings: EngineSettings
+  /** Workers of the engine: each gets its share of every rate limit. */
+  readonly workers?: number
   /** How exact deadlines are. */
   readonly tickMs?: number
   report?(failure: FailedRequest): void
@@ -46,6 +50,8 @@ export class DataPlane {
   readonly #challenges = new Map<string, string>()
   readonly #isProxyPeer: (address: string) => boolean
   readonly #telemetry: Telemetry
+  readonly #outside: OutsideClient
+  readonly #policies: Policies
   readonly #context: EngineContext
   readonly #connections = new Set<ClientConnection | ClientSession>()
   /** Clients whose bytes go to a pod as they are. */
@@ -60,6 +66,8 @@ export class DataPlane {
     const { settings } = options
     this.#settings = settings
     this.#telemetry = new Telemetry(settings.telemetry)
+    this.#outside = lazyOutsideClient({ ...settings, clock: realClock })
+    this.#policies = new Policies({ clock: realClock, workers: options.workers ?? 1, outside: this.#outside })
     this.#deadlines = new Deadlines(options.tickMs ?? 250)
     this.#pools = new Pools(settings, this.#deadlines)
     this.#backends = new Backends(this.#pools)
@@ -71,7 +79,8 @@ export class DataPlane {
       matcher: this.#matcher,
       backends: this.#backends,
       stats: this.stats,
-      policies: { of: (policy) => ({ policy, admit: () => undefined }) },
+      policies: this.#policies,
+      outside: this.#outside,
       observer: this.#telemetry,
       challengeOf: (path) => this.#challengeOf(path),
       isDraining: false,
@@ -181,7 +190,7 @@ export class DataPlane {
     for (const socket of [...this.#spliced]) socket.destroy()
     this.#pools.closeAll()
     this.#deadlines.stop()
-    await this.#telemetry.close()
+    await Promise.all([this.#telemetry.close(), this.#policies.close(), this.#outside.close()])
   }
 
   /** Connections, those whose handshake is not done included. */

@@ -47,7 +47,7 @@ export const engineAnswer = (status: number, reason: string): Answer => {
 
 /** The field lines of an answer, without framing. */
 export const answerFields = (answer: Answer): string =>
-  `${answer.body === '' ? '' : `Content-Type: ${answer.contentType}\r\n`}X-Fairway-Reason: ${answer.reason}\r\n${answer.fields}`
+  `${answer.contentType === '' ? '' : `Content-Type: ${answer.contentType}\r\n`}X-Fairway-Reason: ${answer.reason}\r\n${answer.fields}`
 
 /** Why a head was refused, as one word. */
 export const reasonOf = (status: number): string =>

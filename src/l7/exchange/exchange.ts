@@ -2,7 +2,7 @@ import type { EngineContext } from '../context.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import { fieldValue, removeNamed } from '../http1/text.ts'
-import type { Answer, FieldLines, Verdict } from '../policy/contract.ts'
+import type { Answer, Verdict } from '../policy/index.ts'
 import { beginTrace, traceParentOf } from '../telemetry/index.ts'
 import type { EndpointPool } from '../upstream/pool.ts'
 import type { UpstreamFailure, UpstreamStream, UpstreamUser } from '../upstream/stream.ts'
@@ -11,6 +11,7 @@ import { Attempts, type Repeatable } from './attempts.ts'
 import { Authorization } from './authorization.ts'
 import type { ExchangeClient } from './client.ts'
 import { EarlyBody } from './early-body.ts'
+import { Mirroring } from './mirroring.ts'
 import { PodRequest } from './pod-request.ts'
 import { ExchangeRecord } from './record.ts'
 import { Routing } from './routing.ts'
@@ -34,6 +35,7 @@ export class Exchange implements UpstreamUser, Repeatable {
   readonly #record: ExchangeRecord
   readonly #authorization = new Authorization()
   #upstream: UpstreamStream | undefined
+  #mirroring: Mirroring | undefined
   #sentMs = 0
   #responseStarted = false
   #isErrorPage = false
@@ -111,12 +113,13 @@ export class Exchange implements UpstreamUser, Repeatable {
     const answer = routing.take(match, this.#record.requestId, context)
     const authorize = routing.compiled?.authorize
     if (answer !== undefined) this.answer(answer)
-    else if (authorize === undefined || routing.view === undefined) this.#forward(undefined)
+    else if (authorize === undefined || routing.view === undefined) this.#forward()
     else this.#authorization.ask(authorize, routing.view, (verdict) => this.#onVerdict(verdict))
   }
 
   sendBody(bytes: Buffer, from: number, to: number): void {
     this.#record.requestBytes += to - from
+    this.#mirroring?.add(bytes, from, to)
     if (this.#isErrorPage) return
     const upstream = this.#upstream
     if (upstream?.isConnected) upstream.sendBytes(bytes, from, to)
@@ -124,6 +127,7 @@ export class Exchange implements UpstreamUser, Repeatable {
   }
 
   endBody(trailers: string): void {
+    this.#mirroring?.end(this.#context.outside)
     if (this.#isErrorPage) return
     const upstream = this.#upstream
     if (upstream?.isConnected) {
@@ -277,7 +281,7 @@ export class Exchange implements UpstreamUser, Repeatable {
     const attempts = this.#attempts
     if (!this.#responseStarted) {
       const isStale = attempts.mayRepeatStale(failure, silent, isReused, this)
-      if (!isStale) attempts.pool?.onOutcome('failed', performance.now() - this.#sentMs)
+      if (!isStale) attempts.pool?.onOutcome(failure === 'refused' ? 'refused' : 'failed', performance.now() - this.#sentMs)
       if ((isStale || attempts.mayTryAnother(failure, this)) && this.#retry(isStale)) return
     }
     const isTimeout = failure === 'connect-timeout' || failure === 'response-timeout'
@@ -295,13 +299,13 @@ export class Exchange implements UpstreamUser, Repeatable {
       this.answer(verdict.answer)
       return
     }
-    this.#routing.authorizedLines = verdict.responseFields
-    this.#forward(verdict.requestFields)
+    this.#routing.authorized = verdict
+    this.#forward()
     if (this.isConnected) this.#started()
     else if (this.#body.isCollecting) this.#client.resumeRequest()
   }
 
-  #forward(authorized: FieldLines | undefined): void {
+  #forward(): void {
     if (this.#request.contentLength > this.maxBodyBytes) {
       this.refuse(413, 'body-too-large')
       return
@@ -316,10 +320,19 @@ export class Exchange implements UpstreamUser, Repeatable {
     const { policy } = routing
     this.#attempts.begin(state, policy?.retry)
     this.#pod.timeouts = undefined
-    routing.fill(this.#pod, this.#record.requestId, authorized)
+    routing.fill(this.#pod, this.#record.requestId)
     if (this.#context.settings.telemetry.tracing !== undefined) this.#trace(this.#context.settings.telemetry.tracing.sample)
+    if (policy?.mirror !== undefined) this.#mirror()
     if (policy?.bufferRequest === true && !this.#client.isRequestComplete) this.#body.collect()
     else this.#attempt()
+  }
+
+  #mirror(): void {
+    const { compiled, view } = this.#routing
+    if (compiled?.mirror === undefined || view === undefined) return
+    this.#mirroring ??= new Mirroring()
+    this.#mirroring.begin(compiled.mirror(view), this.#pod)
+    if (this.#client.isRequestComplete) this.#mirroring.end(this.#context.outside)
   }
 
   /** Goes on with the client's trace or begins one; the pod's span is a child of ours. */
@@ -425,6 +438,7 @@ export class Exchange implements UpstreamUser, Repeatable {
     const upstream = this.#upstream
     this.#upstream = undefined
     this.#body.clear()
+    this.#mirroring?.clear()
     this.#authorization.cancel()
     upstream?.abandon()
   }

@@ -1,8 +1,7 @@
 import type { EngineContext } from '../context.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
-import { removeNamed } from '../http1/text.ts'
-import type { Answer, CompiledPolicy, FieldLines } from '../policy/contract.ts'
+import { type Answer, type CompiledPolicy, takesAddedFields, type Verdict, withFieldLines } from '../policy/index.ts'
 import type { Match, RoutePolicy, Target } from '../table/index.ts'
 import type { ChoiceHint } from '../upstream/backends.ts'
 import type { EndpointPool } from '../upstream/pool.ts'
@@ -11,12 +10,14 @@ import { asErrorPage, type PodError } from './error-page.ts'
 import type { PodRequest } from './pod-request.ts'
 import { HeadView } from './view.ts'
 
+type Authorized = Exclude<Verdict, { readonly answer: Answer }>
+
 /** Where one request goes, and what its route's policy makes of it. */
 export class Routing {
   target: Target | undefined
   compiled: CompiledPolicy | undefined
-  /** Lines that authentication adds to the answer. */
-  authorizedLines = ''
+  /** What authentication has let through. */
+  authorized: Authorized | undefined
   readonly #request: RequestHead
   readonly #client: ExchangeClient
   #view: HeadView | undefined
@@ -30,7 +31,7 @@ export class Routing {
   clear(): void {
     this.target = undefined
     this.compiled = undefined
-    this.authorizedLines = ''
+    this.authorized = undefined
     this.#isAdmitted = false
   }
 
@@ -69,7 +70,7 @@ export class Routing {
     return canary?.backend ?? target?.backend ?? ''
   }
 
-  fill(pod: PodRequest, requestId: string, authorized: FieldLines | undefined): void {
+  fill(pod: PodRequest, requestId: string): void {
     const request = this.#request
     pod.method = request.method
     pod.target = request.target
@@ -82,14 +83,14 @@ export class Routing {
     const { view, compiled } = this
     if (view === undefined || compiled === undefined) return
     pod.timeouts = compiled.policy.timeouts
-    if (authorized !== undefined) pod.fields = removeNamed(pod.fields, authorized.remove) + authorized.lines
+    if (this.authorized !== undefined) pod.fields = withFieldLines(pod.fields, this.authorized.requestFields)
     if (compiled.rewrite !== undefined) pod.target = compiled.rewrite(view)
     if (compiled.upstreamHost !== undefined) pod.authority = compiled.upstreamHost(view)
     if (compiled.editRequest !== undefined) pod.fields = compiled.editRequest(pod.fields, view)
   }
 
   fillErrorPage(pod: PodRequest, requestId: string, error: Omit<PodError, 'request' | 'accept'>): void {
-    this.fill(pod, requestId, undefined)
+    this.fill(pod, requestId)
     asErrorPage(pod, { ...error, request: this.#request, accept: this.view?.field('accept') ?? '' })
   }
 
@@ -111,7 +112,7 @@ export class Routing {
     const { view, compiled } = this
     if (view === undefined || compiled === undefined) return
     if (compiled.editResponse !== undefined) head.fields = compiled.editResponse(head.fields, head.status, view)
-    head.fields += this.authorizedLines
+    head.fields += this.#authorizedLines(head.status)
     const { sticky } = compiled
     if (sticky !== undefined && pool !== undefined && sticky.wanted(view) !== pool.id) head.fields += sticky.cookie(pool.id, view)
   }
@@ -119,7 +120,13 @@ export class Routing {
   /** The fields that a route adds to every answer are added to ours too. */
   editAnswer(answer: Answer): Answer {
     const { view, compiled } = this
-    if (view === undefined || compiled?.editResponse === undefined) return answer
-    return { ...answer, fields: compiled.editResponse(answer.fields, answer.status, view) + this.authorizedLines }
+    if (view === undefined || compiled?.editAnswer === undefined) return answer
+    return { ...answer, fields: compiled.editAnswer(answer.fields, answer.status, view) }
+  }
+
+  #authorizedLines(status: number): string {
+    const { authorized } = this
+    if (authorized === undefined) return ''
+    return authorized.isForAnyStatus || takesAddedFields(status) ? authorized.responseFields : ''
   }
 }

@@ -46,6 +46,10 @@ export class HeadView implements RequestView {
     return this.#head.target.slice(this.#head.path.length)
   }
 
+  get fieldLines(): string {
+    return this.#head.fields
+  }
+
   field(name: string): string | undefined {
     if (name === 'host') return this.#head.authority
     const { fields } = this.#head

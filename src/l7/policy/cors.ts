@@ -1,6 +1,6 @@
 import type { CorsPolicy } from '../table/index.ts'
 import type { Answer, RequestView } from './contract.ts'
-import { withoutFields } from './field-edits.ts'
+import { FieldNames, withoutFields } from './field-edits.ts'
 import { fieldValue } from './template.ts'
 
 export interface Cors {
@@ -10,7 +10,7 @@ export interface Cors {
   edit(fields: string, request: RequestView): string
 }
 
-const OURS: ReadonlySet<string> = new Set([
+const OURS = new FieldNames([
   'access-control-allow-origin',
   'access-control-allow-credentials',
   'access-control-allow-methods',

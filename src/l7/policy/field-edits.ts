@@ -5,18 +5,45 @@ import { fieldText, type Text } from './template.ts'
 
 /** Field lines (each with its CRLF) after a change of them. */
 export const withFieldLines = (fields: string, { remove, lines }: FieldLines): string =>
-  remove.length === 0 ? fields + lines : withoutFields(fields, new Set(remove)) + lines
+  remove.length === 0 ? fields + lines : withoutFields(fields, new FieldNames(remove)) + lines
 
-/** Field lines without those whose lower-case name, or whose `_` or `.` spelling of one (many programs take it for the same), is in `names`. */
-export const withoutFields = (fields: string, names: ReadonlySet<string>): string => {
-  if (names.size === 0) return fields
+/** Lower-case names of fields, and their `_` and `.` spellings, which many programs take for the same. */
+export class FieldNames {
+  readonly #names: ReadonlySet<string>
+  /** One bit for each length: most fields are of another and need no closer look. */
+  readonly #lengths: number
+
+  constructor(names: Iterable<string>) {
+    this.#names = new Set(names)
+    let lengths = 0
+    for (const name of this.#names) lengths |= lengthBit(name.length)
+    this.#lengths = lengths
+  }
+
+  get isEmpty(): boolean {
+    return this.#lengths === 0
+  }
+
+  /** Whether the text between two places is one of the names. */
+  has(fields: string, from: number, to: number): boolean {
+    if ((this.#lengths & lengthBit(to - from)) === 0) return false
+    const name = fields.slice(from, to).toLowerCase()
+    return this.#names.has(name) || (ALIAS.test(name) && this.#names.has(name.replace(ALIASES, '-')))
+  }
+}
+
+const lengthBit = (length: number): number => 1 << Math.min(length, 31)
+const ALIAS = /[_.]/
+const ALIASES = /[_.]/g
+
+export const withoutFields = (fields: string, names: FieldNames): string => {
+  if (names.isEmpty) return fields
   let kept = ''
   let keptFrom = 0
   for (let from = 0; from < fields.length; ) {
     const end = fields.indexOf('\r\n', from)
     const to = end === -1 ? fields.length : end + 2
-    const name = nameOf(fields, from, to)
-    if (names.has(name) || (ALIAS.test(name) && names.has(name.replace(ALIASES, '-')))) {
+    if (names.has(fields, from, fields.indexOf(':', from))) {
       kept += fields.slice(keptFrom, from)
       keptFrom = to
     }
@@ -24,9 +51,6 @@ export const withoutFields = (fields: string, names: ReadonlySet<string>): strin
   }
   return keptFrom === 0 ? fields : kept + fields.slice(keptFrom)
 }
-
-const ALIAS = /[_.]/
-const ALIASES = /[_.]/g
 
 /** Field lines with each one whose lower-case name is `name` replaced by what `change` makes of its value. */
 export const mapFields = (fields: string, name: string, change: (value: string) => string): string => {
@@ -62,21 +86,29 @@ const displayName = (name: string): string => name.replace(/(?:^|-)[a-z]/g, (let
 export const compileEdits = (edits: FieldEdits): ((fields: string, request: RequestView, status?: number) => string) => {
   const set = named(edits.set)
   const add = named(edits.add)
-  const removed = new Set((edits.remove ?? []).map((name) => name.toLowerCase()).filter(mayEdit))
-  const replaced = new Set([...removed, ...set.map(({ name }) => name)])
+  const remove = (edits.remove ?? []).map((name) => name.toLowerCase()).filter(mayEdit)
+  const removed = new FieldNames(remove)
+  const replaced = new FieldNames([...remove, ...set.map(({ name }) => name)])
   const statuses = edits.statuses && new Set(edits.statuses)
   const lines = [...set, ...add]
   return (fields, request, status) => {
     if (statuses !== undefined && status !== undefined && !statuses.has(status)) return withoutFields(fields, removed)
     let edited = withoutFields(fields, replaced)
-    for (const { name, value } of lines) edited += fieldLine(name, value(request))
+    for (const { display, value } of lines) {
+      const text = value(request)
+      if (text !== '') edited += `${display}: ${text}\r\n`
+    }
     return edited
   }
 }
 
-const named = (edits: FieldEdits['set']): readonly { readonly name: string; readonly value: Text }[] =>
+const named = (edits: FieldEdits['set']): readonly { readonly name: string; readonly display: string; readonly value: Text }[] =>
   (edits ?? [])
-    .map(([name, template]) => ({ name: name.toLowerCase(), value: fieldText(template) }))
+    .map(([name, template]) => ({
+      name: name.toLowerCase(),
+      display: displayName(name.toLowerCase()),
+      value: fieldText(template),
+    }))
     .filter(({ name }) => mayEdit(name))
 
 const FRAMING: ReadonlySet<string> = new Set([

@@ -1,4 +1,4 @@
-import { Pool } from 'undici'
+import type { Pool } from 'undici'
 import { exportBody, type Span } from './spans.ts'
 
 const MOST_WAITING = 4_096
@@ -12,16 +12,17 @@ export class SpanExporter {
   dropped = 0
   readonly #serviceName: string
   readonly #path: string
-  readonly #pool: Pool
+  readonly #origin: string
   readonly #timer: NodeJS.Timeout
   #waiting: Span[] = []
   #isSending = false
+  #pool: Pool | undefined
 
   constructor(endpoint: string, serviceName: string) {
     const url = new URL(endpoint)
     this.#serviceName = serviceName
     this.#path = url.pathname + url.search
-    this.#pool = new Pool(url.origin, { connections: 1, headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS })
+    this.#origin = url.origin
     this.#timer = setInterval(() => void this.#send(), EVERY_MS)
     this.#timer.unref()
   }
@@ -36,7 +37,7 @@ export class SpanExporter {
   async close(): Promise<void> {
     clearInterval(this.#timer)
     await this.#send()
-    await this.#pool.destroy()
+    await this.#pool?.destroy()
   }
 
   async #send(): Promise<void> {
@@ -44,7 +45,8 @@ export class SpanExporter {
     this.#isSending = true
     const spans = this.#waiting.splice(0, MOST_SENT)
     try {
-      const { statusCode, body } = await this.#pool.request({
+      const pool = await this.#open()
+      const { statusCode, body } = await pool.request({
         path: this.#path,
         method: 'POST',
         headers: { 'content-type': 'application/json' },
@@ -58,5 +60,12 @@ export class SpanExporter {
     } finally {
       this.#isSending = false
     }
+  }
+
+  /** The library is loaded with the first span: it takes 20 MiB. */
+  async #open(): Promise<Pool> {
+    const { Pool } = await import('undici')
+    this.#pool ??= new Pool(this.#origin, { connections: 1, headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS })
+    return this.#pool
   }
 }

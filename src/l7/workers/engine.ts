@@ -160,6 +160,7 @@ class Supervisor implements Engine {
         type: 'start',
         settings: { ...defaultSettings, ...shared.settings },
         tickMs: shared.tickMs,
+        workers: this.#workerCount(),
         builtIn: shared.builtIn,
         ticketKeys: shared.handles.https && this.#ticketKeys.current,
       }),

@@ -12,6 +12,8 @@ export type ToWorker =
       readonly type: 'start'
       readonly settings: EngineSettings
       readonly tickMs: number
+      /** Workers of the engine, itself included. */
+      readonly workers: number
       readonly builtIn: Certificate | undefined
       readonly ticketKeys: Buffer | undefined
     }

@@ -21,6 +21,7 @@ const start = (message: ToWorker & { readonly type: 'start' }): void => {
   dataPlane = new DataPlane({
     settings: message.settings,
     tickMs: message.tickMs,
+    workers: message.workers,
     report: limitedReport(),
     onBadCertificate: (id, text) => send({ type: 'bad-certificate', id, message: text }),
   })

@@ -1,6 +1,6 @@
 import type { ExternalAuth } from '../../table/index.ts'
 import type { RequestView } from '../contract.ts'
-import { compileEdits, fieldLine, withoutFields } from '../field-edits.ts'
+import { compileEdits, FieldNames, fieldLine, withoutFields } from '../field-edits.ts'
 import type { OutsideRequest } from '../outside/contract.ts'
 import { fieldValue, schemeOf, urlOf, urlText } from '../template.ts'
 
@@ -49,7 +49,7 @@ const toldLines = (request: RequestView): string => {
 }
 
 /** Told by us; about a body that is not sent, or an answer that is not wanted; hop by hop. */
-const NOT_PASSED: ReadonlySet<string> = new Set([
+const NOT_PASSED = new FieldNames([
   ...['x-original-url', 'x-original-method', 'x-original-uri', 'x-scheme', 'x-sent-from', 'x-real-ip', 'x-request-id'],
   ...['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-forwarded-port', 'x-forwarded-prefix', 'forwarded'],
   ...['x-auth-request-redirect', 'host', 'content-length', 'transfer-encoding', 'content-encoding', 'expect', 'trailer'],
