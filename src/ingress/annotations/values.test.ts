@@ -41,6 +41,7 @@ const themes: Readonly<Record<string, { readonly good: readonly Good[]; readonly
       ['permanent-redirect', 'https://b.io$request_uri', ['https://b.io', { of: 'requestUri' }]],
       ['permanent-redirect', 'https://b.io/$1', ['https://b.io/', { of: 'capture', index: 1 }]],
       ['permanent-redirect', 'https://$host/new', ['https://', { of: 'host' }, '/new']],
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: nginx writes variables so
       ['permanent-redirect', 'https://${host}/new', ['https://', { of: 'host' }, '/new']],
       ['permanent-redirect', '$scheme://b.io', [{ of: 'scheme' }, '://b.io']],
       ['permanent-redirect', 'https://www.$host$request_uri', ['https://www.', { of: 'host' }, { of: 'requestUri' }]],
@@ -158,7 +159,11 @@ const themes: Readonly<Record<string, { readonly good: readonly Good[]; readonly
       ['auth-realm', 'Staff only (really)', 'Staff only (really)'],
       ['auth-url', 'http://auth.ns.svc:4180/check', { scheme: 'http', host: 'auth.ns.svc', port: 4180, rest: ['/check'] }],
       ['auth-url', 'https://$host/oauth2/auth', { scheme: 'https', host: undefined, port: 443, rest: ['/oauth2/auth'] }],
-      ['auth-url', 'http://10.0.0.9/a?b=$arg_c', { scheme: 'http', host: '10.0.0.9', port: 80, rest: ['/a?b=', { of: 'argument', name: 'c' }] }],
+      [
+        'auth-url',
+        'http://10.0.0.9/a?b=$arg_c',
+        { scheme: 'http', host: '10.0.0.9', port: 80, rest: ['/a?b=', { of: 'argument', name: 'c' }] },
+      ],
       ['auth-url', 'http://[fd00::1]:81', { scheme: 'http', host: 'fd00::1', port: 81, rest: [] }],
       ['auth-method', 'POST', 'POST'],
       [
@@ -168,7 +173,14 @@ const themes: Readonly<Record<string, { readonly good: readonly Good[]; readonly
       ],
       ['auth-response-headers', 'X-User, X-Email', ['x-user', 'x-email']],
       ['auth-cache-key', '$remote_addr$http_authorization', [{ of: 'clientAddress' }, { of: 'header', name: 'authorization' }]],
-      ['auth-cache-duration', '200 202 5m, 401 30s', [{ statuses: [200, 202], ms: 300_000 }, { statuses: [401], ms: 30_000 }]],
+      [
+        'auth-cache-duration',
+        '200 202 5m, 401 30s',
+        [
+          { statuses: [200, 202], ms: 300_000 },
+          { statuses: [401], ms: 30_000 },
+        ],
+      ],
       ['auth-cache-duration', '1h', [{ statuses: [200, 301, 302], ms: 3_600_000 }]],
       ['auth-keepalive', '8', 8],
     ],
@@ -341,7 +353,14 @@ const themes: Readonly<Record<string, { readonly good: readonly Good[]; readonly
       ['load-balance', 'round_robin', 'round-robin'],
       ['upstream-hash-by', '$request_uri', [{ of: 'requestUri' }]],
       ['upstream-hash-by', '$binary_remote_addr', [{ of: 'clientAddress' }]],
-      ['upstream-hash-by', '$cookie_Session$http_x_tenant', [{ of: 'cookie', name: 'session' }, { of: 'header', name: 'x-tenant' }]],
+      [
+        'upstream-hash-by',
+        '$cookie_Session$http_x_tenant',
+        [
+          { of: 'cookie', name: 'session' },
+          { of: 'header', name: 'x-tenant' },
+        ],
+      ],
       ['upstream-hash-by-subset-size', '3', 3],
       ['proxy-ssl-secret', 'default/pair', { namespace: 'default', name: 'pair' }],
       ['proxy-ssl-name', 'Pods.internal', 'pods.internal'],

@@ -45,7 +45,7 @@ const lift = (into: Lifted, { words: [name = '', ...args], isStrange }: Statemen
 
 const named = ({ words, line, isStrange }: Statement): string => {
   const text = words.join(' ')
-  return `line ${line} ${shown(text === '' ? '}' : isStrange ? `${text} …` : text)}`
+  return `line ${line} ${shown(text === '' ? '}' : isStrange ? `${text} {` : text)}`
 }
 
 const policyOf = (lifted: Lifted): Reading<RoutePolicy> => {

@@ -11,7 +11,10 @@ export const annotated = (annotations: Readonly<Record<string, string>>): Ingres
     .host('a.io', { '/': 'web:80' })
     .metadata({
       annotations: Object.fromEntries(
-        Object.entries(annotations).map(([name, value]) => [name.includes('/') ? name : `nginx.ingress.kubernetes.io/${name}`, value]),
+        Object.entries(annotations).map(([name, value]) => [
+          name.includes('/') ? name : `nginx.ingress.kubernetes.io/${name}`,
+          value,
+        ]),
       ),
     })
     .build()
