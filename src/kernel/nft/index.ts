@@ -18,3 +18,4 @@ export {
   tableText,
 } from './objects.ts'
 export { renderTransaction } from './render.ts'
+export { type ChainWatchOptions, watchChain } from './watch.ts'

@@ -2,7 +2,7 @@ import { errorCode, errorMessage } from '../../base/index.ts'
 import { type Libc, NETLINK_NETFILTER, openNetlink } from '../../host/native/index.ts'
 import { type NetlinkMessage, parseAttributes, parseMessages, readText, readU32BE } from '../netlink/index.ts'
 import type { Table } from './objects.ts'
-import { FAMILY, GENERATION, MESSAGE, messageType, SUBSYSTEM } from './wire.ts'
+import { CHAIN, FAMILY, GENERATION, MESSAGE, messageType, RULE, SUBSYSTEM } from './wire.ts'
 
 export interface WatchOptions {
   readonly libc: Libc
@@ -29,13 +29,51 @@ const LOOK_EVERY_MS = 100
 const DATAGRAMS_AT_A_LOOK = 64
 
 /** Listens to nf_tables' notifications and calls `changed` with who it was, once for all that is there at a look. Ends with `signal`. */
-export const watchTables = (options: WatchOptions, changed: (who: string) => void, signal: AbortSignal): Watch => {
-  const { libc, namespace } = options
+export const watchTables = (options: WatchOptions, changed: (who: string) => void, signal: AbortSignal): Watch =>
+  listen(options, createReader(options), { changed, signal })
+
+export interface ChainWatchOptions extends Pick<WatchOptions, 'libc'> {
+  /** Path of another network namespace than this process'. */
+  readonly namespace?: string
+  /** In whatever table. */
+  readonly chain: string
+}
+
+/** Calls `emptied` soon after anybody took a rule out of a chain of this name, or the chain away; it may also have missed what happened. Ends with `signal`. */
+export const watchChain = (options: ChainWatchOptions, emptied: () => void, signal: AbortSignal): void => {
+  const { libc, namespace, chain } = options
+  const read = ({ type, payload }: NetlinkMessage): string | undefined =>
+    chainThatLost(type, payload) === chain ? chain : undefined
+  listen({ libc, namespace }, { read }, { changed: emptied, signal })
+}
+
+/** The chain of a message that tells of a rule or of a chain that is gone. */
+const chainThatLost = (type: number, payload: Buffer): string | undefined => {
+  const attribute =
+    type === messageType(MESSAGE.deleteRule) ? RULE.chain : type === messageType(MESSAGE.deleteChain) ? CHAIN.name : 0
+  const name = attribute === 0 ? undefined : parseAttributes(payload, 4).get(attribute)
+  return name === undefined ? undefined : readText(name)
+}
+
+interface Reader {
+  /** Who or what a message tells of, where it matters. */
+  read(message: NetlinkMessage): string | undefined
+}
+
+interface Listener {
+  readonly changed: (who: string) => void
+  readonly signal: AbortSignal
+}
+
+const listen = (
+  { libc, namespace }: Pick<WatchOptions, 'libc' | 'namespace'>,
+  reader: Reader,
+  { changed, signal }: Listener,
+): Watch => {
   const socket = openNetlink(libc, NETLINK_NETFILTER, {
     groups: 1 << (GROUP - 1),
     ...(namespace === undefined ? {} : { namespace }),
   })
-  const reader = createReader(options)
   const look = (): void => {
     const who = new Set<string>()
     try {
@@ -73,7 +111,7 @@ export const watchTables = (options: WatchOptions, changed: (who: string) => voi
 }
 
 /** Tells whose transaction touched one of the tables, at its end. */
-const createReader = ({ tables, isOwn }: WatchOptions) => {
+const createReader = ({ tables, isOwn }: WatchOptions): Reader => {
   const watched = new Set(tables.map(({ family, name }) => `${FAMILY[family]} ${name}`))
   let isTouched = false
   return {

@@ -149,6 +149,31 @@ describe('what others do to the rules', () => {
     stop.abort()
     await stopped
   })
+  it('looks at its canary at once where it is told of, and ever slower at who keeps on flushing', async () => {
+    const clock = pausedClock()
+    const stop = new AbortController()
+    let emptied = (): void => {}
+    const watchCanary = (chain: string, call: () => void): void => {
+      expect(chain).toBe('KUBE-PROXY-CANARY')
+      emptied = call
+    }
+    const { iptables, backend, send } = world({}, { clock, watchCanary })
+    const { stopped } = await backend.start(stop.signal, () => {})
+    await backend.sync(change([web(['10.1.1.1'])], true))
+    const healedAfter = async (): Promise<number> => {
+      const startedAt = clock.monotonic()
+      iptables.flush('nat')
+      emptied()
+      while (send().kind !== 'reached') await clock.advance(100)
+      return clock.monotonic() - startedAt
+    }
+    expect(await healedAfter()).toBe(200)
+    expect(await healedAfter()).toBe(600)
+    await clock.advance(120_000)
+    expect(await healedAfter()).toBe(200)
+    stop.abort()
+    await stopped
+  })
   it('reports and repairs what was removed, changed or added', async () => {
     const { iptables, backend } = world()
     const forwarding = web(['10.1.1.1', '10.1.1.2'])

@@ -6,6 +6,7 @@ import type { Backend, Capability, Change, Drift } from '../../backend.ts'
 import { createFamilyRules, type FamilyRules } from './apply.ts'
 import { startCanary } from './canary.ts'
 import { cleanUp } from './cleanup.ts'
+import { CANARY } from './layout.ts'
 import type { Refused } from './record.ts'
 import { trace } from './trace.ts'
 import { createUnserved } from './unserved.ts'
@@ -26,6 +27,8 @@ export interface IptablesBackendOptions {
   readonly log?: Logger
   /** Somebody flushed what this mode keeps in the kernel; it is put back already, and the next audit tells what was missing. */
   readonly onForeignChange?: () => void
+  /** Calls `emptied` when somebody may have taken the canary's rule, until `signal` aborts: then it is looked at at once. */
+  readonly watchCanary?: (chain: string, emptied: () => void, signal: AbortSignal) => void
   /** How often the canary chains are looked at; 30 s unless told. */
   readonly canaryIntervalMs?: number
 }
@@ -71,7 +74,8 @@ export const createIptablesBackend = (options: IptablesBackendOptions): Backend 
             options.onForeignChange?.()
           }).catch((error) => log.warn('packet rules cannot be watched', { reason: errorMessage(error) })),
       })
-      return { stopped: Promise.all([aborted(signal), canary]).then(() => inTurn(async () => {})) }
+      options.watchCanary?.(CANARY, canary.soon, signal)
+      return { stopped: Promise.all([aborted(signal), canary.ended]).then(() => inTurn(async () => {})) }
     },
     sync: (change) => inTurn(async () => unserved.record(change, await syncFamilies(await opened(), change))),
     exceptions: unserved.list,
