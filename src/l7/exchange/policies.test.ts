@@ -32,7 +32,7 @@ const engineWith = async (
   }
   const engine = await startEngine(
     [],
-    { ejectAfterFailures: 0, ejectAfterRefused: 0, ejectRatio: 0, ...options.settings },
+    { ejectAfterFailures: 0, ejectAfterRefused: 0, ejectRatio: 0, retriesPerSecond: 100, ...options.settings },
     {
       delta: { hosts: new Map([['', { paths: [route] }]]), backends: new Map(Object.entries(backends)) },
     },
