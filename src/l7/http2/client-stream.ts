@@ -10,6 +10,7 @@ import type { ResponseHead } from '../http1/response-head.ts'
 import type { Answer } from '../policy/contract.ts'
 import { grpcAnswer, isGrpc, UNAVAILABLE } from './grpc.ts'
 import { readRequestFields } from './request-fields.ts'
+import { resetStream } from './reset.ts'
 import { addFieldLines, fieldObject } from './response-fields.ts'
 import { StreamWriter } from './stream-writer.ts'
 import { trailerLines } from './trailers.ts'
@@ -112,7 +113,7 @@ export class ClientStream implements ExchangeClient, Timed {
     this.#phase = Phase.ending
     this.deadlineMs = 0
     this.#abort()
-    stream?.close(code)
+    if (stream !== undefined) resetStream(stream, code)
   }
 
   pauseRequest(): void {

@@ -3,6 +3,7 @@ import type { Timed } from '../../deadlines.ts'
 import type { PodRequest } from '../../exchange/pod-request.ts'
 import { ResponseHead } from '../../http1/response-head.ts'
 import { isGrpc } from '../../http2/grpc.ts'
+import { resetStream } from '../../http2/reset.ts'
 import { addFieldLines, fieldObject } from '../../http2/response-fields.ts'
 import { StreamWriter } from '../../http2/stream-writer.ts'
 import { trailerLines } from '../../http2/trailers.ts'
@@ -279,7 +280,7 @@ export class PodStream implements UpstreamStream, Timed {
     this.#session.owner.deadlines.remove(this)
     const stream = this.#stream
     if (stream === undefined) this.#session.onStreamClosed(this)
-    else if (!stream.closed && !(stream.readableEnded && stream.writableEnded)) stream.close(code)
+    else if (!stream.closed && !(stream.readableEnded && stream.writableEnded)) resetStream(stream, code)
     this.#session.owner.onStreamDone()
   }
 }
