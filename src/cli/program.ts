@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError } from 'commander'
 import { scheme } from '../api/index.ts'
 import { VERSION } from '../base/index.ts'
 import { bashCompletion } from './bash-completion.ts'
+import { withIngressFlags } from './ingress/flags.ts'
 import { withProxyFlags } from './proxy/flags.ts'
 
 /** The whole command line; each command's code is loaded when it runs. */
@@ -30,6 +31,12 @@ const addRunning = (program: Command): void => {
     .description(
       'only the Service proxy of this node, for any cluster, under the flags of kube-proxy; stopped, it leaves its rules in place',
     )
+  const ingress = program
+    .command('ingress')
+    .description(
+      'only the Ingress controller and its engine, for any cluster; reads the Secrets that Ingresses refer to, and no others',
+    )
+  withIngressFlags(ingress).action(async (options) => (await import('./commands/ingress.ts')).ingress(options))
   withProxyFlags(proxy).action(async (options) => (await import('./commands/proxy.ts')).proxy(options))
   program
     .command('status')

@@ -29,6 +29,7 @@ export const startIngress = async (deps: DataPlaneDeps, informers: ClusterInform
     configMaps: followEverything(informers.configMaps),
     engine,
     classes,
+    ...(running.https === undefined ? {} : { httpsPort: running.https }),
     recorder: recorderOf(deps, 'fairway-ingress'),
     clock,
     log,

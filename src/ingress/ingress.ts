@@ -10,7 +10,7 @@ import { type ClassConfig, CONTROLLER_NAME, keyOf, type RouteProblem, Routes, se
 import { type IngressInformers, type ReferencedObjects, routeSources, split } from './snapshot.ts'
 
 export interface IngressOptions extends IngressInformers, ReferencedObjects {
-  /** Started and stopped by whoever made it; it must serve before `start` is called and outlive this component. */
+  /** Started and stopped by whoever made it: before `start`, or after it, so that it serves nothing without a table; it outlives this component. */
   readonly engine: Pick<Engine, 'update'>
   /** Which Ingresses are ours; `classConfig()` when left out. */
   readonly classes?: ClassConfig
@@ -18,6 +18,8 @@ export interface IngressOptions extends IngressInformers, ReferencedObjects {
   readonly defaultCertificate?: string
   /** ConfigMap (`namespace/name`) with defaults for all Ingresses, below those of their class. */
   readonly configMap?: string
+  /** The port that clients use for https, for redirects; 443 when left out. */
+  readonly httpsPort?: number
   readonly recorder?: Pick<EventRecorder, 'event'>
   readonly clock?: Clock
   readonly log: Logger
@@ -122,7 +124,7 @@ class IngressSync {
   }
 
   async #reconcile(batch: Batch, signal: AbortSignal): Promise<void> {
-    const { engine, clock = realClock, log, secrets, configMaps } = this.#options
+    const { engine, clock = realClock, log, secrets, configMaps, httpsPort } = this.#options
     const startedAt = clock.monotonic()
     const touched = this.#claim(batch)
     if (touched > 0) await this.#follow(signal)
@@ -132,7 +134,10 @@ class IngressSync {
     for (const key of batch.configMaps) this.routes.configMapChanged(key)
     for (const ingress of this.#defaults.touchedBy(batch.configMaps, this.#claimed())) this.routes.setIngress(ingress)
     const defaults = (ingress: Ingress) => this.#defaults.of(ingress)
-    const sources = routeSources({ ...this.#informers, secrets, configMaps }, { defaults, nowMs: clock.now() })
+    const sources = routeSources(
+      { ...this.#informers, secrets, configMaps },
+      { defaults, nowMs: clock.now(), ...(httpsPort === undefined ? {} : { httpsPort }) },
+    )
     const { delta, problems } = this.routes.compile(sources)
     for (const problem of problems) this.#tell(problem)
     if (delta !== undefined) this.#unsent.push(delta)

@@ -20,7 +20,7 @@ export interface ReferencedObjects {
 /** The caches as the compilers of routes see them. */
 export const routeSources = (
   informers: IngressInformers & ReferencedObjects,
-  rest: Pick<RouteSources, 'defaults' | 'nowMs'>,
+  rest: Pick<RouteSources, 'defaults' | 'httpsPort' | 'nowMs'>,
 ): RouteSources => ({
   ...rest,
   service: (key) => informers.services.get(...split(key)),

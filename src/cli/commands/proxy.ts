@@ -16,6 +16,7 @@ import {
 import { type GivenFlags, givenFlags } from '../proxy/flags.ts'
 import { localAddressesOf } from '../proxy/machine.ts'
 import { runProxy } from '../proxy/run.ts'
+import { untilSignalled } from '../until-signalled.ts'
 
 const DEFAULT_TABLE = 'fairway'
 
@@ -86,21 +87,4 @@ const removeAll = async (deps: Parameters<typeof cleanupModes>[0]): Promise<void
   for (const what of skipped) console.error(`not looked for: ${what}`)
   if (failed.length > 0) throw new UserError(`not removed: ${failed.join('; ')}`)
   if (removed.length === 0) console.log('nothing left to remove')
-}
-
-const SIGNALS = ['SIGINT', 'SIGTERM'] as const
-
-/** A second signal ends at once. */
-const untilSignalled = async (run: (signal: AbortSignal) => Promise<void>): Promise<void> => {
-  const stop = new AbortController()
-  const onSignal = (): void => {
-    if (stop.signal.aborted) process.exit(130)
-    stop.abort()
-  }
-  for (const signal of SIGNALS) process.on(signal, onSignal)
-  try {
-    await run(stop.signal)
-  } finally {
-    for (const signal of SIGNALS) process.off(signal, onSignal)
-  }
 }
