@@ -5,6 +5,7 @@ import { realClock } from '../../../base/index.ts'
 import { certificateFor } from '../../testing/certificates.ts'
 import { startServer, type TestServer } from '../testing/servers.ts'
 import type { OutsideClient, OutsideOutcome, OutsideRequest } from './contract.ts'
+import { lazyOutsideClient } from './lazy-client.ts'
 import { createOutsideClient, type OutsideClientOptions } from './outside-client.ts'
 import { targetGuard } from './target-guard.ts'
 
@@ -226,5 +227,31 @@ describe('the outside client', () => {
       })
     })
     await closed
+  })
+})
+
+describe('the lazy client', () => {
+  it('sends from the first request on, keeps its connections, and closes them', async () => {
+    const server = await serve((_request, response) => response.end())
+    const client = lazyOutsideClient({ clock: realClock, allowedTargets: ['127.0.0.0/8'], deniedTargets: [] })
+    const outcomes = await Promise.all([send(client, requestTo(server.port)), send(client, requestTo(server.port))])
+    expect(outcomes).toMatchObject([{ answer: { status: 200 } }, { answer: { status: 200 } }])
+    expect(await send(client, requestTo(server.port))).toMatchObject({ answer: { status: 200 } })
+    expect(server.connections()).toBe(2)
+    await client.close()
+  })
+
+  it('does not send what was cancelled before it was ready, and closes unused', async () => {
+    let requests = 0
+    const server = await serve((_request, response) => {
+      requests++
+      response.end()
+    })
+    const client = lazyOutsideClient({ clock: realClock, allowedTargets: ['127.0.0.0/8'], deniedTargets: [] })
+    client.send(requestTo(server.port), () => expect.unreachable())()
+    await send(client, requestTo(server.port))
+    expect(requests).toBe(1)
+    await client.close()
+    await lazyOutsideClient({ clock: realClock, allowedTargets: [], deniedTargets: [] }).close()
   })
 })
