@@ -9,7 +9,7 @@ const v2 = (command: number, family: number, body: string, length = body.length 
   Buffer.concat([SIGNATURE, Buffer.from([command, family, length >> 8, length & 255]), Buffer.from(body, 'hex')])
 
 const FOUR = '0a000001' + '0a000002' + '1f90' + '01bb'
-const SIX = `20010db8${'00'.repeat(11)}01` + `20010db8${'00'.repeat(11)}02` + '1f9001bb'
+const SIX = `20010db8${'00'.repeat(11)}0120010db8${'00'.repeat(11)}021f9001bb`
 const read4 = { source: '10.0.0.1', sourcePort: 8080, destination: '10.0.0.2', destinationPort: 443 }
 const read6 = { source: '2001:db8::1', sourcePort: 8080, destination: '2001:db8::2', destinationPort: 443 }
 
