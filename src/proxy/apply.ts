@@ -119,6 +119,7 @@ const audit = async (state: State, { givesWay, signal }: AuditCall): Promise<Aud
   if (givesWay) state.cutAudit = () => cut.abort(new Error('a sync waits for the audit'))
   try {
     const drift = await backend.audit(either)
+    if (drift.length > 0) await flows?.afterRepair(state.carried, node())
     if (either.aborted) return { kind: 'cut short', drift }
     await flows?.sweep(state.carried, node())
     return { kind: 'whole', drift }
@@ -166,6 +167,8 @@ const reconcile = async (state: State, batch: Batch): Promise<SyncReport> => {
     : diff(state.carried, state.granted, { keys: touched, unsure: state.unsure })
   const change = { full, ...difference, node }
   await send(state, change)
+  // Clients may have been earlier than this process.
+  if (full) await deps.flows?.afterRepair(state.carried, node)
   const problems = await deps.health.sync(change.set, change.delete, node)
   for (const { namespace, name, message } of problems) {
     deps.tell({ namespace, name }, { type: 'Warning', reason: 'FailedToStartServiceHealthcheck', message })

@@ -218,6 +218,21 @@ describe.skipIf(!canOpenLab)('flows between network namespaces', () => {
       expect(await ask(from, clusterIP())).toEqual({ from: pod(0) })
     })
 
+    it('of TCP that began while the rules were gone are answered after their repair', async () => {
+      await carry(dns(0))
+      await proxy.backend.cleanup()
+      const [lost, other] = [nextPort++, nextPort++]
+      for (const from of [lost, other]) expect(await ask(from, clusterIP(), 'tcp')).not.toHaveProperty('from')
+      proxy = newProxy(name)
+      carried = new Map()
+      await carry(dns(0))
+      const connection = await flowTo(0, nodePort(), 'tcp')
+      expect(await proxy.cleaner.afterRepair(carried, plan.node)).toMatchObject({ removed: 2 })
+      // The client's kernel sends again after 1 s, and after 3 s.
+      await expect.poll(() => ask(lost, clusterIP(), 'tcp'), { timeout: 10_000 }).toEqual({ from: pod(0) })
+      expect(await ask(connection, nodePort(), 'tcp')).toEqual({ from: pod(0) })
+    })
+
     it.each([
       ['the last endpoint', () => [dns()]],
       ['the Service', () => []],

@@ -1,10 +1,47 @@
 import { describe, expect, it } from 'vitest'
 import type { Forwarding } from '../../model/index.ts'
 import { draining, dying, endpoint, node, port, ready, unready } from '../../model/testing/index.ts'
+import { isLost } from './desired-connections.ts'
 import { away, CLIENTS, flowWorld, here, meaning, NODE, VIRTUAL } from './testing/index.ts'
 
 /** On another node, but the first in the order of addresses. */
 const near = endpoint('10.1.0.1', { nodeName: 'n2', ...ready })
+
+describe('a TCP connection', () => {
+  it.each([
+    ['that began without rules finds an endpoint after their repair', [here(1)], VIRTUAL, '10.1.1.1'],
+    ['at a NodePort too', [here(1)], NODE, '10.1.1.1'],
+    ['to a Service that has none is left alone', [], VIRTUAL, VIRTUAL],
+  ] as const)('%s', async (_title, pods, to, reached) => {
+    const world = flowWorld()
+    await world.carry([])
+    world.kernel.setRules(() => ({ kind: 'accept' }))
+    expect(world.send('outside', to, { protocol: 'TCP' })).toBe(to)
+    await world.carry([meaning(pods, { protocol: 'TCP' })])
+    expect(world.send('outside', to, { protocol: 'TCP' })).toBe(to)
+    await world.repair()
+    expect(world.send('outside', to, { protocol: 'TCP' })).toBe(reached)
+  })
+
+  it('that has an endpoint, or that anybody answered, stays', async () => {
+    const [led, answered] = [
+      { address: '10.1.1.1', port: 5_353 },
+      { address: VIRTUAL, port: 53 },
+    ]
+    const original = { source: { address: CLIENTS.pod, port: 1 }, destination: { address: VIRTUAL, port: 53 } }
+    const entry = (source: typeof led, replied: boolean) =>
+      ({
+        family: 'IPv4',
+        protocol: 'TCP',
+        original,
+        reply: { source, destination: original.source },
+        mark: 0,
+        id: 1,
+        replied,
+      }) as const
+    expect([entry(led, false), entry(answered, true), entry(answered, false)].map(isLost)).toEqual([false, false, true])
+  })
+})
 
 describe('a flow', () => {
   it.each<[string, Forwarding[], Forwarding[], keyof typeof CLIENTS, string, string, string]>([

@@ -1,9 +1,10 @@
 import { setImmediate } from 'node:timers/promises'
 import { type Clock, errorMessage, type Logger } from '../../base/index.ts'
 import type { IPFamily } from '../../ip/index.ts'
-import type { Conntrack, ConntrackEntry } from '../../kernel/conntrack/index.ts'
+import type { Conntrack, ConntrackEntry, FlowEnd } from '../../kernel/conntrack/index.ts'
 import type { Forwarding, NodeView } from '../../model/index.ts'
 import type { Change } from '../backend.ts'
+import { connectionPlaces, isLost } from './desired-connections.ts'
 import { desiredRemovals } from './desired-flows.ts'
 import { type ChangedForwarding, desiredLook, type MovedProtocol, type Suspect } from './desired-look.ts'
 import type { FlowMetrics } from './metrics.ts'
@@ -41,6 +42,11 @@ export interface FlowCleaner {
    * replaced.
    */
   sweep(carried: ReadonlyMap<string, Forwarding>, node: NodeView): Promise<CleanReport>
+  /**
+   * After rules that were missing are back: removes what TCP connections left that began meanwhile, so that the next attempt of the same connection
+   * finds an endpoint. Connections that anybody answered stay.
+   */
+  afterRepair(carried: ReadonlyMap<string, Forwarding>, node: NodeView): Promise<CleanReport>
 }
 
 interface State extends FlowCleanerOptions {
@@ -61,6 +67,7 @@ export const createFlowCleaner = (options: FlowCleanerOptions): FlowCleaner => {
     },
     sweep: (carried, node) =>
       clean(state, { before: carried, after: carried, change: { full: true, set: [...carried.values()], delete: [], node } }),
+    afterRepair: (carried, node) => freeLost(state, carried, node),
   }
 }
 
@@ -145,6 +152,31 @@ const changedBy = (state: State, { before, after, change }: Step): ReadonlyMap<s
 const isSameFor = (a: NodeView, b: NodeView): boolean => {
   const of = ({ addresses, podCIDRs, nodePortAddresses }: NodeView) => JSON.stringify([addresses, podCIDRs, nodePortAddresses])
   return of(a) === of(b)
+}
+
+const freeLost = async (
+  { conntrack, log, metrics }: State,
+  carried: ReadonlyMap<string, Forwarding>,
+  node: NodeView,
+): Promise<CleanReport> => {
+  const total = { frontends: 0, listed: 0, removed: 0 }
+  for (const [family, destinations] of Object.entries(connectionPlaces(carried.values(), node)) as [IPFamily, FlowEnd[]][]) {
+    if (destinations.length === 0) continue
+    try {
+      const entries = await conntrack.list({ family, protocol: 'TCP', destinations })
+      const removed = await conntrack.remove(entries.filter(isLost))
+      metrics.deleted.inc({ ip_family: family }, removed)
+      total.frontends += destinations.length
+      total.listed += entries.length
+      total.removed += removed
+    } catch (error) {
+      metrics.failures.inc({ ip_family: family })
+      const failed = errorMessage(error)
+      log.warn('connections that began without rules could not be removed; they end by themselves', { error: failed })
+      return { ...total, failed }
+    }
+  }
+  return total
 }
 
 interface Group {

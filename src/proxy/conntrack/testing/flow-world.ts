@@ -66,6 +66,8 @@ export interface FlowWorld {
   /** A sync that fails: its rules are in for a while, the books stay as they were. */
   failToCarry(set: readonly Forwarding[], during: () => void): void
   sweep(): Promise<CleanReport>
+  /** As after an audit that found rules missing. */
+  repair(): Promise<CleanReport>
   /** Another process takes over: it knows nothing, and finds the flows as they are. */
   restart(set: readonly Forwarding[]): Promise<CleanReport>
   /** Gives who got it. */
@@ -127,6 +129,7 @@ export const flowWorld = (): FlowWorld => {
       cleaner.afterFailure({ full: false, set, delete: [], node: view })
     },
     sweep: () => cleaner.sweep(carried, view),
+    repair: () => cleaner.afterRepair(carried, view),
     restart(set) {
       cleaner = newCleaner()
       carried = new Map()
