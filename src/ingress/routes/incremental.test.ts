@@ -1,13 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { EndpointSlice, Ingress, Secret, Service } from '../../api/index.ts'
+import type { ConfigMap, EndpointSlice, Ingress, Secret, Service } from '../../api/index.ts'
 import { endpointSlice, ingress, service } from '../../api/testing/index.ts'
 import { LiveTable } from '../../l7/table/index.ts'
+import { certificateFor } from '../../l7/testing/certificates.ts'
 import { keyOf } from './problem.ts'
 import { Routes } from './routes.ts'
 import type { RouteSources } from './sources.ts'
 
-const HOSTS = ['a.io', '*.io', '', 'A.io']
+const { chain: authority } = await certificateFor('authority', 86_400_000, Date.UTC(2026, 0, 1))
+
+const HOSTS = ['a.io', '*.io', '', 'A.io', 'www.a.io']
 const SERVICES = ['web', 'api']
 
 /** A world of a few names, so that Ingresses collide. */
@@ -16,7 +19,44 @@ interface World {
   readonly services: Map<string, Service>
   readonly slices: Map<string, EndpointSlice>
   readonly secrets: Map<string, Secret>
+  readonly configMaps: Map<string, ConfigMap>
+  defaults: Readonly<Record<string, string>>
 }
+
+const newWorld = (): World => ({
+  ingresses: new Map(),
+  services: new Map(),
+  slices: new Map(),
+  secrets: new Map(),
+  configMaps: new Map(),
+  defaults: {},
+})
+
+/** Every kind of dependency: other hosts, other Ingresses, Secrets, ConfigMaps, Services, defaults. */
+const FEATURES: readonly Readonly<Record<string, string>>[] = [
+  { canary: 'true', 'canary-weight': '10' },
+  { 'server-alias': 'b.io, www.a.io' },
+  { 'server-alias': 'a.io, c.io' },
+  { 'from-to-www-redirect': 'true' },
+  { 'ssl-redirect': 'true' },
+  { 'app-root': '/x' },
+  { 'use-regex': 'true' },
+  { 'load-balance': 'ewma' },
+  { 'load-balance': 'nonsense' },
+  { 'backend-protocol': 'HTTPS', 'proxy-ssl-secret': 's1', 'proxy-ssl-verify': 'on' },
+  { 'default-backend': 'api', 'custom-http-errors': '503' },
+  { 'auth-type': 'basic', 'auth-secret': 's2' },
+  { 'auth-tls-secret': 's1' },
+  { 'ssl-passthrough': 'true' },
+  { 'custom-headers': 'headers' },
+  { 'auth-url': 'https://$host/' },
+  { 'whitelist-source-range': 'nonsense' },
+]
+
+const annotations = fc
+  .subarray([...FEATURES], { maxLength: 3 })
+  .map((features) => Object.assign({}, ...features) as Readonly<Record<string, string>>)
+  .map((all) => Object.fromEntries(Object.entries(all).map(([name, value]) => [`nginx.ingress.kubernetes.io/${name}`, value])))
 
 type Step = (world: World, routes: Routes) => void
 
@@ -34,13 +74,16 @@ const anyIngress = fc
         fc.dictionary(fc.constantFrom('/', '/x', '/x/', '/__proto__'), backendText, { minKeys: 1, maxKeys: 2 }),
         fc.constantFrom('Prefix', 'Exact'),
       ),
-      { maxLength: 3 },
+      { minLength: 1, maxLength: 3 },
     ),
     defaultBackend: fc.option(backendText, { nil: undefined }),
+    annotations,
+    isNginx: fc.boolean(),
     tls: fc.option(fc.tuple(fc.constantFrom('s1', 's2'), fc.subarray(['a.io', '*.io'])), { nil: undefined }),
   })
-  .map(({ name, created, hosts, defaultBackend, tls }) => {
-    let object = ingress(name).created(created)
+  .map(({ name, created, hosts, defaultBackend, tls, annotations: given, isNginx }) => {
+    let object = ingress(name).created(created).metadata({ annotations: given })
+    if (isNginx) object = object.className('nginx')
     for (const [host, paths, type] of hosts) object = object.host(host, paths, type as 'Prefix' | 'Exact')
     if (defaultBackend !== undefined) object = object.defaultBackend(defaultBackend)
     if (tls !== undefined) object = object.tls(tls[0], ...tls[1])
@@ -102,7 +145,9 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
       ([name, isThere]): Step =>
         (world, routes) => {
           const key = `default/${name}`
-          const data = { 'tls.crt': Buffer.from('x').toString('base64'), 'tls.key': Buffer.from('y').toString('base64') }
+          const base64 = (text: string): string => Buffer.from(text).toString('base64')
+          const auth = base64('ann:$2y$05$abcdefghijklmnopqrstuv')
+          const data = { 'tls.crt': base64('x'), 'tls.key': base64('y'), 'ca.crt': base64(authority), auth }
           if (isThere)
             world.secrets.set(key, { apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace: 'default' }, data })
           else world.secrets.delete(key)
@@ -110,22 +155,51 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
         },
     ),
   },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom('1', '2', undefined).map(
+      (value): Step =>
+        (world, routes) => {
+          const key = 'default/headers'
+          const metadata = { name: 'headers', namespace: 'default' }
+          if (value === undefined) world.configMaps.delete(key)
+          else world.configMaps.set(key, { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { 'X-A': value } })
+          routes.configMapChanged(key)
+        },
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .constantFrom<World['defaults']>({}, { 'load-balance': 'ewma' }, { 'ssl-redirect': 'true', 'block-cidrs': '10.0.0.1' })
+      .map(
+        (defaults): Step =>
+          (world, routes) => {
+            world.defaults = defaults
+            for (const object of world.ingresses.values()) routes.setIngress(object)
+          },
+      ),
+  },
 )
 
 const sourcesOf = (world: World): RouteSources => ({
   service: (key) => world.services.get(key),
   slices: (key) => [...world.slices].filter(([name]) => name === key).map(([, slice]) => slice),
   secret: (key) => world.secrets.get(key),
+  configMap: (key) => world.configMaps.get(key),
+  defaults: () => world.defaults,
   nowMs: Date.UTC(2026, 0, 1),
 })
 
 const shape = (table: Routes['table']): unknown => {
-  const sorted = (map: ReadonlyMap<string, unknown>): unknown => [...map].sort(([a], [b]) => (a < b ? -1 : 1))
+  const sorted = (map: ReadonlyMap<string, unknown> = new Map()): unknown => [...map].sort(([a], [b]) => (a < b ? -1 : 1))
   return {
     hosts: sorted(table.hosts),
     backends: sorted(table.backends),
     tls: sorted(table.tlsHosts),
     certificates: sorted(table.certificates),
+    clientAuth: sorted(table.clientAuth),
+    passthrough: sorted(table.passthrough),
     fallback: table.fallback,
   }
 }
@@ -133,8 +207,8 @@ const shape = (table: Routes['table']): unknown => {
 describe('incremental compilation', () => {
   it('gives the table, the problems and the deltas of a full one, for every history', () => {
     fc.assert(
-      fc.property(fc.array(fc.tuple(anyStep, fc.boolean()), { maxLength: 25 }), (steps) => {
-        const world: World = { ingresses: new Map(), services: new Map(), slices: new Map(), secrets: new Map() }
+      fc.property(fc.array(fc.tuple(anyStep, fc.boolean()), { maxLength: 30, size: 'max' }), (steps) => {
+        const world = newWorld()
         const routes = new Routes()
         const engine = new LiveTable()
         for (const [step, flush] of [...steps, [() => {}, true] as const]) {
@@ -147,8 +221,9 @@ describe('incremental compilation', () => {
         expect(shape(routes.table)).toEqual(shape(full.table))
         expect(shape(engine)).toEqual(shape(full.table))
         expect(routes.standing()).toEqual(full.standing())
+        for (const host of HOSTS) expect(routes.lostOf(host)).toEqual(full.lostOf(host))
       }),
-      { numRuns: 400 },
+      { numRuns: 600 },
     )
   })
 
@@ -186,7 +261,7 @@ describe('incremental compilation', () => {
   it('tells a problem once', () => {
     const routes = new Routes()
     const object = ingress('w').host('a.io', { '/': 'gone:80' }).build()
-    const world = sourcesOf({ ingresses: new Map(), services: new Map(), slices: new Map(), secrets: new Map() })
+    const world = sourcesOf(newWorld())
     routes.setIngress(object)
     expect(routes.compile(world).problems).toHaveLength(1)
     routes.setIngress({ ...object, metadata: { ...object.metadata, resourceVersion: '2' } })

@@ -1,5 +1,7 @@
+export type { Claims } from './claims.ts'
 export { CLASS_ANNOTATION, type ClassConfig, type ClassDecision, CONTROLLER_NAME, selectClass } from './class.ts'
 export type { LostRoute } from './host.ts'
 export { byAge, keyOf, type RouteProblem, type RouteProblemReason } from './problem.ts'
 export { Routes } from './routes.ts'
 export type { RouteSources } from './sources.ts'
+export { compileTlsHost, tlsWishes } from './tls.ts'
