@@ -198,8 +198,10 @@ class Supervisor implements Engine {
     this.#waiters = []
     for (const waiter of waiters) waiter.reject(new Error('the engine is stopped'))
     this.#ticketKeys.stop()
-    await Promise.all(this.#slots.map((slot) => slot.stop(this.#drainTimeoutMs)))
+    const drained = this.#slots.map((slot) => slot.stop(this.#drainTimeoutMs))
+    // While a copy of a handle is open, connections wait in its queue for nobody.
     closeAll(handles)
+    await Promise.all(drained)
   }
 }
 
