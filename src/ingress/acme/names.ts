@@ -1,0 +1,38 @@
+import { createHash } from 'node:crypto'
+import type { Ingress } from '../../api/index.ts'
+
+/** What an Ingress asks by: ours, and the one that was agreed on before us; ours decides when both are there. */
+const REQUESTS = ['fairway.dev/acme', 'kubernetes.io/tls-acme'] as const
+
+export const asksForCertificates = ({ metadata }: Ingress): boolean => {
+  const answers = REQUESTS.map((name) => metadata.annotations?.[name]).filter((value) => value !== undefined)
+  return answers[0] === 'true'
+}
+
+/** The label by which our Secrets are known; its value says what one is for. */
+export const ROLE_LABEL = 'fairway.dev/acme'
+export type Role = 'account' | 'order' | 'challenges' | 'certificate'
+
+/** On the Secret of a certificate, and on those of accounts and orders where they fit. */
+export const ISSUER = 'fairway.dev/acme-issuer'
+export const ORDER = 'fairway.dev/acme-order'
+export const ISSUED_AT = 'fairway.dev/acme-issued-at'
+export const NOT_AFTER = 'fairway.dev/acme-not-after'
+export const RENEW_AT = 'fairway.dev/acme-renew-at'
+export const CERTIFICATE = 'fairway.dev/acme-certificate'
+
+export const labelsOf = (role: Role): Readonly<Record<string, string>> => ({
+  [ROLE_LABEL]: role,
+  'app.kubernetes.io/managed-by': 'fairway',
+})
+
+/** Watched by every replica. */
+export const CHALLENGES_SECRET = 'fairway-acme-challenges'
+
+/** Every server has an account of its own. */
+export const accountSecret = (server: string): string => `fairway-acme-account-${digest(server)}`
+
+/** Of the certificate that lies in the Secret `namespace/name`. */
+export const orderSecret = (certificate: string): string => `fairway-acme-order-${digest(certificate)}`
+
+const digest = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16)

@@ -1,0 +1,1 @@
+export { freePort, missingPebble, type Pebble, type PebbleOptions, startPebble } from './pebble.ts'
