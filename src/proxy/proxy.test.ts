@@ -289,22 +289,24 @@ describe('proxy', () => {
   })
 })
 
+/** A frontend. */
+const REF = {
+  key: 'k',
+  namespace: 'default',
+  name: 'web',
+  kind: 'ClusterIP',
+  protocol: 'TCP',
+  address: '10.96.0.10',
+  port: 80,
+} as const
+
 describe('the Event of a frontend', () => {
-  const ref = {
-    key: 'k',
-    namespace: 'default',
-    name: 'web',
-    kind: 'ClusterIP',
-    protocol: 'TCP',
-    address: '10.96.0.10',
-    port: 80,
-  } as const
   it.each([
-    [{ ...ref, state: 'failed', code: 'EADDRINUSE', message: 'm' }, 'FailedToListen'],
-    [{ ...ref, state: 'failed', code: 'E2BIG', message: 'm' }, 'FailedToProgram'],
-    [{ ...ref, state: 'substituted', substitute: 10_080, message: 'm' }, 'SubstitutePort'],
-    [{ ...ref, state: 'serving' }, undefined],
-    [{ ...ref, state: 'gone' }, undefined],
+    [{ ...REF, state: 'failed', code: 'EADDRINUSE', message: 'm' }, 'FailedToListen'],
+    [{ ...REF, state: 'failed', code: 'E2BIG', message: 'm' }, 'FailedToProgram'],
+    [{ ...REF, state: 'substituted', substitute: 10_080, message: 'm' }, 'SubstitutePort'],
+    [{ ...REF, state: 'serving' }, undefined],
+    [{ ...REF, state: 'gone' }, undefined],
   ] as const)('%o: %s', (status, reason) => {
     expect(statusEvent(status)?.reason).toBe(reason)
   })
@@ -357,16 +359,7 @@ describe('explain', () => {
       'IPv4',
     )
     if (meaning.kind !== 'forwarding') throw new Error(meaning.reason)
-    const ref = {
-      key: 'k',
-      namespace: 'default',
-      name: 'web',
-      kind: 'ClusterIP',
-      protocol: 'TCP',
-      address: '10.96.0.10',
-      port: 80,
-    } as const
-    const status: FrontendStatus = { ...ref, state: 'substituted', substitute: 10_080, message: 'served on 10080' }
+    const status: FrontendStatus = { ...REF, state: 'substituted', substitute: 10_080, message: 'served on 10080' }
     const input = { forwardings: [meaning.forwarding], node: node(), exceptions: [status], mode: 'fake', trace: () => [] }
     const told = explain(input, { address: '10.96.0.10', port: 10_080 })
     expect(told?.verdict.kind).toBe('dnat')

@@ -17,6 +17,7 @@ import { type Backend, createNftablesBackend } from '../../src/proxy/index.ts'
 import { type FlowAgent, startFlowAgent } from './flow-agents.ts'
 import type { Answer } from './flow-clients.ts'
 import { canOpenLab, type Lab, openLab } from './lab.ts'
+import { LOCK, SERVICE_CIDRS, withOwnLock } from './services.ts'
 
 const libc = await loadLibc()
 const SERVER_PORT = 9_090
@@ -47,10 +48,7 @@ interface Proxy {
   readonly cleaner: FlowCleaner
 }
 
-const SERVICE_CIDRS = ['10.96.0.0/16', 'fd00:96::/112']
-/** The lock of the legacy flavour is one for all network namespaces: this file has its own. */
-const LOCK = `/run/fairway-test-${process.pid}.lock`
-const onNode: Exec = (argv, options) => lab.node.exec(argv, { ...options, env: { ...options?.env, XTABLES_LOCKFILE: LOCK } })
+const onNode: Exec = withOwnLock((argv, options) => lab.node.exec(argv, options))
 const iptablesOf = (flavour: Flavour): Backend =>
   createIptablesBackend({ iptables: createIptables(onNode), flavour, serviceCIDRs: SERVICE_CIDRS })
 /** Those of the kernel that this machine has; ipvs is in test/vm. */

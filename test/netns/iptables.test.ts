@@ -1,20 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Exec, realExec } from '../../src/host/index.ts'
 import { createIptables, type Iptables } from '../../src/kernel/iptables/index.ts'
-import { type Forwarding, type NodeView, type Packet, serviceForwarding } from '../../src/model/index.ts'
+import { type Forwarding, type NodeView, serviceForwarding } from '../../src/model/index.ts'
 import { endpoint, port, service, slice, vips } from '../../src/model/testing/index.ts'
 import { backendConformance } from '../../src/proxy/backend.conformance.ts'
 import { createIptablesBackend, iptablesLeftovers } from '../../src/proxy/backends/iptables/index.ts'
 import { canOpenLab, type Lab, openLab, POD_PORT } from './lab.ts'
+import { LOCK, SERVICE_CIDRS, stickyWeb, toWeb, withOwnLock } from './services.ts'
 
-const SERVICE_CIDRS = ['10.96.0.0/16', 'fd00:96::/112']
-/** The lock of the legacy flavour is one for all network namespaces: this file has its own. */
-const LOCK = `/run/fairway-test-${process.pid}.lock`
 const FLAVOURS = ['nft', 'legacy'] as const
 type Flavour = (typeof FLAVOURS)[number]
 
 let lab: Lab
-const onNode: Exec = (argv, options) => lab.node.exec(argv, { ...options, env: { ...options?.env, XTABLES_LOCKFILE: LOCK } })
+const onNode: Exec = withOwnLock((argv, options) => lab.node.exec(argv, options))
 const newBackend = (flavour: Flavour, iptables: Iptables = createIptables(onNode)) =>
   createIptablesBackend({ iptables, flavour, serviceCIDRs: SERVICE_CIDRS })
 
@@ -28,31 +26,9 @@ const watched = (flavour: Flavour) => {
   return { backend: newBackend(flavour, createIptables(exec)), inputs: () => inputs.filter((input) => !input.includes('PROBE')) }
 }
 
-/** Service `web` with these pods behind it, of 30 s affinity. */
-const web = (...pods: readonly string[]): Forwarding => {
-  const object = service('web', {
-    clusterIP: '10.96.0.10',
-    sessionAffinity: 'ClientIP',
-    sessionAffinityConfig: { clientIP: { timeoutSeconds: 30 } },
-    ports: [port(80)],
-  })
-  const slices = [
-    slice(
-      'web',
-      pods.map((address) => endpoint(address, { nodeName: 'n1' })),
-    ),
-  ]
-  const meaning = serviceForwarding({ service: object, slices, node: lab.node.view('IPv4') }, 'IPv4')
-  if (meaning.kind !== 'forwarding') throw new Error(meaning.reason)
-  return meaning.forwarding
-}
+const web = (...pods: readonly string[]) => stickyWeb(lab.node.view('IPv4'), pods)
 const pods = (): readonly string[] => lab.plan('IPv4').pods
 const full = (...set: readonly Forwarding[]) => ({ full: true, set, delete: [], node: lab.node.view('IPv4') })
-const toWeb: Packet = {
-  source: { class: 'outside', address: '198.51.100.9' },
-  destination: { address: '10.96.0.10', port: 80 },
-  protocol: 'TCP',
-}
 
 /** A Service with everything that a Service can have, in one family, on a node with these ranges of pods. */
 const everything = (family: 'IPv4' | 'IPv6', pods: readonly string[]): { forwarding: Forwarding; node: NodeView } => {

@@ -10,9 +10,9 @@ import { endpoint, port, service, slice, vips } from '../../src/model/testing/in
 import { backendConformance } from '../../src/proxy/backend.conformance.ts'
 import { type Backend, createNftablesBackend, type Drift } from '../../src/proxy/index.ts'
 import { canOpenLab, type Lab, openLab, POD_PORT } from './lab.ts'
+import { SERVICE_CIDRS } from './services.ts'
 
 const TABLE = 'fairway-kernel'
-const SERVICE_CIDRS = ['10.96.0.0/16', 'fd00:96::/112']
 const libc = await loadLibc()
 let lab: Lab
 const opened: Nft[] = []

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Exec } from '../../src/host/index.ts'
 import { createNft } from '../../src/kernel/nft/index.ts'
-import { type Packet, serviceForwarding } from '../../src/model/index.ts'
+import { serviceForwarding } from '../../src/model/index.ts'
 import { endpoint, port, service, slice, vips } from '../../src/model/testing/index.ts'
 import { type AddressPlan, backendConformance } from '../../src/proxy/backend.conformance.ts'
 import { createNftablesBackend } from '../../src/proxy/index.ts'
 import { canOpenLab, type Lab, openLab, POD_PORT } from './lab.ts'
+import { SERVICE_CIDRS, stickyWeb, toWeb } from './services.ts'
 
-const SERVICE_CIDRS = ['10.96.0.0/16', 'fd00:96::/112']
 let lab: Lab
 const plan = (): AddressPlan => lab.plan('IPv4')
 const onNode: Exec = (argv, options) => lab.node.exec(argv, options)
@@ -25,30 +25,8 @@ const watched = () => {
   return { backend, kinds }
 }
 const nftText = async (...args: readonly string[]): Promise<string> => (await onNode(['nft', ...args])).stdout
-/** Service `web` with these pods behind it, of 30 s affinity. */
-const web = (...pods: readonly string[]) => {
-  const object = service('web', {
-    clusterIP: '10.96.0.10',
-    sessionAffinity: 'ClientIP',
-    sessionAffinityConfig: { clientIP: { timeoutSeconds: 30 } },
-    ports: [port(80)],
-  })
-  const slices = [
-    slice(
-      'web',
-      pods.map((address) => endpoint(address, { nodeName: 'n1' })),
-    ),
-  ]
-  const meaning = serviceForwarding({ service: object, slices, node: plan().node }, 'IPv4')
-  if (meaning.kind !== 'forwarding') throw new Error(meaning.reason)
-  return meaning.forwarding
-}
+const web = (...pods: readonly string[]) => stickyWeb(plan().node, pods)
 const full = (...set: readonly ReturnType<typeof web>[]) => ({ full: true, set, delete: [], node: plan().node })
-const toWeb: Packet = {
-  source: { class: 'outside', address: '198.51.100.9' },
-  destination: { address: '10.96.0.10', port: 80 },
-  protocol: 'TCP',
-}
 
 // Without root there are no namespaces to make; the fake evaluates the same suite in src/proxy/backends/nftables.
 describe.skipIf(!canOpenLab)('nftables proxy between network namespaces', () => {

@@ -6,8 +6,8 @@ import { backendConformance } from '../../src/proxy/backend.conformance.ts'
 import type { Backend } from '../../src/proxy/index.ts'
 import type { Request } from './agent.ts'
 import { canOpenLab, type Lab, openLab } from './lab.ts'
+import { SERVICE_CIDRS } from './services.ts'
 
-const SERVICE_CIDRS = ['10.96.0.0/16', 'fd00:96::/112']
 let lab: Lab
 
 /** The backend in the node's namespace, behind the same contract. */

@@ -15,11 +15,11 @@ import { createIpvsBackend, createKernel, type Kernel } from '../../src/proxy/ba
 import { createFlowCleaner, createFlowMetrics } from '../../src/proxy/conntrack/index.ts'
 import type { Request } from '../netns/agent.ts'
 import type { FlowRequest } from '../netns/flow-clients.ts'
+import { SERVICE_CIDRS } from '../netns/services.ts'
 import { guestKernel } from './kernel.ts'
 import { bootMachine, type Machine } from './machine.ts'
 import type { GuestLab } from './protocol.ts'
 
-const SERVICE_CIDRS = ['10.96.0.0/16', 'fd00:96::/112']
 const ECHO_PORT = 9_000
 const FLOW_PORT = 9_090
 const debian = await guestKernel()

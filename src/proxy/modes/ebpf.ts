@@ -1,4 +1,3 @@
-import { aborted } from '../../base/index.ts'
 import type { Backend } from '../backend.ts'
 import type { EbpfBackendOptions } from '../backends/ebpf/index.ts'
 import type { Mode, ModeDeps } from './mode.ts'
@@ -29,7 +28,7 @@ export const ebpfMode: Mode = {
   },
   // The tables are the other mode's, which may go on with them.
   async cleanup(deps) {
-    const { createEbpfBackend } = await import('../backends/ebpf/index.ts')
+    const { createEbpfBackend, nothing } = await import('../backends/ebpf/index.ts')
     await createEbpfBackend({ ...(await ebpfOptions(deps)), inner: nothing }).cleanup()
   },
 }
@@ -67,16 +66,4 @@ const freeSockets = async ({ libc, exec, log }: ModeDeps): Promise<Pick<EbpfBack
       await createSocketFreer({ sockDiag, namespaces: networkNamespaces, isOurs })(endpoint)
     },
   }
-}
-
-/** Carries nothing and leaves nothing. */
-const nothing: Backend = {
-  mode: 'nothing',
-  supports: new Set(),
-  start: async (signal) => ({ stopped: aborted(signal) }),
-  sync: async () => {},
-  exceptions: () => [],
-  audit: async () => [],
-  trace: () => [],
-  cleanup: async () => {},
 }

@@ -1,46 +1,24 @@
 import { describe, expect, it } from 'vitest'
 import { pausedClock } from '../../../base/testing/paused-clock.ts'
 import { type FakeOptions, fakeIptables } from '../../../kernel/iptables/testing/index.ts'
-import { type Forwarding, type NodeView, type Packet, serviceForwarding } from '../../../model/index.ts'
+import { type Forwarding, type Packet, serviceForwarding } from '../../../model/index.ts'
 import { endpoint, port, service, slice, vips } from '../../../model/testing/index.ts'
 import { backendConformance } from '../../backend.conformance.ts'
 import type { FrontendStatus } from '../../backend.ts'
+import { FAKE_PLANS } from '../../testing/index.ts'
 import { createIptablesBackend, type IptablesBackendOptions, iptablesLeftovers } from './index.ts'
 import { sendThrough } from './testing/index.ts'
 
-const node: NodeView = { name: 'n1', addresses: ['192.0.2.1'], podCIDRs: ['10.1.1.0/24'], nodePortAddresses: ['192.0.2.1'] }
-const node6: NodeView = { name: 'n1', addresses: ['fd00:2::1'], podCIDRs: ['fd00:1::/64'], nodePortAddresses: ['fd00:2::1'] }
+const { node } = FAKE_PLANS.IPv4
+const node6 = FAKE_PLANS.IPv6.node
 const serviceCIDRs = ['10.96.0.0/16', 'fd00:96::/112']
 const PLACE = { flavour: 'nft', family: 'IPv4' } as const
-
-const PLANS = {
-  IPv4: {
-    clusterIP: (index: number) => `10.96.0.${index + 10}`,
-    externalIP: '198.51.100.1',
-    vip: '203.0.113.1',
-    node,
-    nodePort: 30_080,
-    pods: ['10.1.1.1', '10.1.1.2', '10.1.1.3'],
-    endpointPort: 8_080,
-    sources: { pod: '10.1.1.9', node: '192.0.2.1', outside: '198.51.100.9' },
-  },
-  IPv6: {
-    clusterIP: (index: number) => `fd00:96::${index + 1}`,
-    externalIP: 'fd00:e::1',
-    vip: 'fd00:f::1',
-    node: node6,
-    nodePort: 30_080,
-    pods: ['fd00:1::1', 'fd00:1::2', 'fd00:1::3'],
-    endpointPort: 8_080,
-    sources: { pod: 'fd00:1::9', node: 'fd00:2::1', outside: 'fd00:9::9' },
-  },
-}
 
 for (const flavour of ['nft', 'legacy'] as const) {
   for (const family of ['IPv4', 'IPv6'] as const) {
     backendConformance(`iptables (${flavour}) on the fake, ${family}`, async () => {
       const iptables = fakeIptables()
-      const plan = PLANS[family]
+      const plan = FAKE_PLANS[family]
       return {
         backend: createIptablesBackend({ iptables, flavour, serviceCIDRs }),
         plan,

@@ -3,6 +3,7 @@ import { type Packet, serviceForwarding } from '../../../model/index.ts'
 import { endpoint, port, service, slice } from '../../../model/testing/index.ts'
 import { backendConformance } from '../../backend.conformance.ts'
 import type { FrontendStatus } from '../../backend.ts'
+import { FAKE_PLANS } from '../../testing/index.ts'
 import { createIpvsBackend } from './index.ts'
 import { change, fakeKernel, from, node, opened, serviceCIDRs, WEB, web } from './testing/index.ts'
 
@@ -10,16 +11,7 @@ backendConformance('ipvs on the fake', async () => {
   const kernel = fakeKernel()
   return {
     backend: createIpvsBackend({ kernel, serviceCIDRs }),
-    plan: {
-      clusterIP: (index) => `10.96.0.${index + 10}`,
-      externalIP: '198.51.100.1',
-      vip: '203.0.113.1',
-      node,
-      nodePort: 30_080,
-      pods: ['10.1.1.1', '10.1.1.2', '10.1.1.3'],
-      endpointPort: 8_080,
-      sources: { pod: '10.1.1.9', node: '192.0.2.1', outside: '198.51.100.9' },
-    },
+    plan: { ...FAKE_PLANS.IPv4, node },
     send: async (packet) => kernel.send(packet, node),
     close: async () => {},
   }

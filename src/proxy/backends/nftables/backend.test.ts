@@ -1,28 +1,20 @@
 import { describe, expect, it } from 'vitest'
 import { fakeNft } from '../../../kernel/nft/testing/index.ts'
-import { type NodeView, serviceForwarding } from '../../../model/index.ts'
+import { serviceForwarding } from '../../../model/index.ts'
 import { endpoint, port, service, slice } from '../../../model/testing/index.ts'
 import { backendConformance } from '../../backend.conformance.ts'
+import { FAKE_PLANS } from '../../testing/index.ts'
 import { createNftablesBackend } from './index.ts'
 import { sendThrough } from './testing/index.ts'
 
-const node: NodeView = { name: 'n1', addresses: ['192.0.2.1'], podCIDRs: ['10.1.1.0/24'], nodePortAddresses: ['192.0.2.1'] }
+const { node } = FAKE_PLANS.IPv4
 const serviceCIDRs = ['10.96.0.0/16']
 
 backendConformance('nftables on the fake', async () => {
   const nft = fakeNft()
   return {
     backend: createNftablesBackend({ nft, serviceCIDRs }),
-    plan: {
-      clusterIP: (index) => `10.96.0.${index + 10}`,
-      externalIP: '198.51.100.1',
-      vip: '203.0.113.1',
-      node,
-      nodePort: 30_080,
-      pods: ['10.1.1.1', '10.1.1.2', '10.1.1.3'],
-      endpointPort: 8_080,
-      sources: { pod: '10.1.1.9', node: '192.0.2.1', outside: '198.51.100.9' },
-    },
+    plan: FAKE_PLANS.IPv4,
     send: async (packet) => sendThrough(nft, packet, node),
     close: async () => {},
   }
