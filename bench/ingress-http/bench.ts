@@ -1,7 +1,9 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { median } from '../median.ts'
+import { processorSeconds } from '../processor-time.ts'
 import type { Result } from '../result.ts'
 import {
   HOST,
@@ -9,6 +11,7 @@ import {
   type ProxyProcess,
   requirePrograms,
   startBackend,
+  startCaddy,
   startFairway,
   startHAProxy,
   startNginxProxy,
@@ -51,8 +54,9 @@ export const run = async (): Promise<readonly Result[]> => {
     const proxies = [
       await keep(startNginxProxy(folder, backend)),
       await keep(startHAProxy(folder, backend)),
+      await keep(startCaddy(folder, backend)),
       await keep(startFairway(backend)),
-      await keep(startFairway(backend, 10_000)),
+      await keep(startFairway(backend, { hosts: 10_000 })),
     ]
     return LOADS.flatMap((load) => compare(proxies, load))
   } finally {
@@ -79,6 +83,12 @@ const compare = (proxies: readonly ProxyProcess[], load: Load): readonly Result[
     ...results,
     { name: `ratio to nginx: requests a second, ${load.name}`, value: ratio('nginx'), unit: '×' },
     { name: `ratio to haproxy: requests a second, ${load.name}`, value: ratio('haproxy'), unit: '×' },
+    { name: `ratio to caddy: requests a second, ${load.name}`, value: ratio('caddy'), unit: '×' },
+    {
+      name: `ratio to nginx: p99, ${load.name}`,
+      value: of('fairway', (m) => m.p99Ms) / of('nginx', (m) => m.p99Ms),
+      unit: '×',
+    },
     {
       name: `ratio to one host: requests a second with 10,000 hosts, ${load.name}`,
       value: ratio('fairway', 'fairway, 10000 hosts'),
@@ -104,17 +114,8 @@ const measure = (proxy: ProxyProcess, load: Load, seconds: number): Measure => {
   return { perSecond, microseconds: (used / requests) * 1e6, p99Ms: milliseconds(/99%\s+([\d.]+\w+)/.exec(stdout)?.[1] ?? '0ms') }
 }
 
-/** User and system time of a process so far. */
-const processorSeconds = (pid: number): number => {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[11]) + Number(fields[12])) / 100
-}
-
 const milliseconds = (text: string): number => {
   const value = Number.parseFloat(text)
   if (text.endsWith('us')) return value / 1_000
   return text.endsWith('ms') ? value : value * 1_000
 }
-
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
