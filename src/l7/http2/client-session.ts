@@ -116,7 +116,7 @@ export class ClientSession implements StreamOwner, Timed {
   #calm(reason: string): void {
     if (this.#session.destroyed) return
     this.#context.stats.countFailure(reason)
-    this.#session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM)
+    this.#session.destroy(new Error(reason), constants.NGHTTP2_ENHANCE_YOUR_CALM)
     this.deadlineMs = this.#context.deadlines.after(LINGER_MS)
   }
 

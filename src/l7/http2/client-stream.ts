@@ -104,16 +104,16 @@ export class ClientStream implements ExchangeClient, Timed {
   onDeadline(): void {
     if (this.#phase === Phase.body && this.#exchange.isActive && !this.#writer.isBlocked)
       this.#exchange.refuse(408, 'request-timeout')
-    else this.reset(constants.NGHTTP2_CANCEL)
+    else this.reset()
   }
 
   /** Ends the stream, whatever it is at. */
-  reset(code: number): void {
+  reset(): void {
     const stream = this.#stream
     this.#phase = Phase.ending
     this.deadlineMs = 0
     this.#abort()
-    if (stream !== undefined) resetStream(stream, code)
+    if (stream !== undefined) resetStream(stream)
   }
 
   pauseRequest(): void {
@@ -210,7 +210,7 @@ export class ClientStream implements ExchangeClient, Timed {
       this.#trailers = `grpc-status: ${UNAVAILABLE}\r\ngrpc-message: the pod's answer was cut off\r\n`
       this.#writer.end()
       this.onExchangeEnd()
-    } else this.reset(constants.NGHTTP2_INTERNAL_ERROR)
+    } else this.reset()
   }
 
   onBytes(bytes: Buffer): void {
@@ -229,7 +229,7 @@ export class ClientStream implements ExchangeClient, Timed {
 
   onTrailers(list: readonly string[]): void {
     const lines = trailerLines(list)
-    if (lines === undefined) this.reset(constants.NGHTTP2_PROTOCOL_ERROR)
+    if (lines === undefined) this.reset()
     else this.#requestTrailers = lines
   }
 
@@ -239,7 +239,7 @@ export class ClientStream implements ExchangeClient, Timed {
     // Node ends a stream that the client gave up without an error as if it were complete.
     const isCut = this.#stream?.closed === true || (contentLength !== -1 && contentLength !== this.#bodyBytes)
     if (isCut) {
-      this.reset(constants.NGHTTP2_PROTOCOL_ERROR)
+      this.reset()
       return
     }
     this.#phase = Phase.wait

@@ -3,11 +3,9 @@ import type { Http2Stream } from 'node:http2'
 const GIVEN_UP = new Error('the message was not complete')
 
 /**
- * Resets a stream. Node's `close` ends what was being sent before it resets, so that half a message looks whole to the peer; only `destroy` does
- * not, and that one chooses the code itself (INTERNAL_ERROR).
+ * Resets a stream, with INTERNAL_ERROR. Not by Node's `close`: it ends what was being sent before it resets, so that half a message looks whole to
+ * the peer, and keeps CANCEL back until something else is written.
  */
-export const resetStream = (stream: Http2Stream, code: number): void => {
-  if (stream.destroyed) return
-  if (stream.writableEnded) stream.close(code)
-  else stream.destroy(GIVEN_UP)
+export const resetStream = (stream: Http2Stream): void => {
+  if (!stream.destroyed) stream.destroy(GIVEN_UP)
 }

@@ -80,7 +80,10 @@ export const frameClient = async (port: number, settings: Buffer = Buffer.alloc(
   const frames: Frame[] = []
   let held = Buffer.alloc(0)
   let isClosed = false
-  let look = (): void => {}
+  const lookers = new Set<() => void>()
+  const look = (): void => {
+    for (const each of lookers) each()
+  }
   socket.on('error', () => {})
   socket.on('close', () => {
     isClosed = true
@@ -105,19 +108,21 @@ export const frameClient = async (port: number, settings: Buffer = Buffer.alloc(
     send: (...pieces) => void socket.write(Buffer.concat(pieces)),
     until: (match) =>
       new Promise((resolve, reject) => {
-        look = () => {
+        const each = (): void => {
           const found = frames.find(match)
           if (found !== undefined) resolve(found)
           else if (isClosed) reject(new Error(`closed before that; received types: ${frames.map(({ type }) => type).join()}`))
         }
-        look()
+        lookers.add(each)
+        each()
       }),
     closed: () =>
       new Promise((resolve) => {
-        look = () => {
+        const each = (): void => {
           if (isClosed) resolve()
         }
-        look()
+        lookers.add(each)
+        each()
       }),
   }
 }

@@ -3,7 +3,6 @@ import {
   type ClientHttp2Stream,
   type ClientSessionRequestOptions,
   connect,
-  constants,
   type OutgoingHttpHeaders,
 } from 'node:http2'
 import net from 'node:net'
@@ -203,7 +202,7 @@ export class PodSession implements Timed {
     this.deadlineMs = 0
     this.owner.deadlines.remove(this)
     this.owner.onSessionClosed(this)
-    if (this.#session !== undefined && !this.#session.destroyed) this.#session.destroy(undefined, constants.NGHTTP2_NO_ERROR)
+    if (this.#session !== undefined && !this.#session.destroyed) this.#session.destroy()
     this.#socket.destroy()
     for (const stream of [...this.#streams]) stream.fail(failure)
   }

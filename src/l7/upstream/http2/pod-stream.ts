@@ -139,7 +139,7 @@ export class PodStream implements UpstreamStream, Timed {
 
   abandon(): void {
     this.#user = undefined
-    this.#close(constants.NGHTTP2_CANCEL)
+    this.#close()
   }
 
   onDeadline(): void {
@@ -151,7 +151,7 @@ export class PodStream implements UpstreamStream, Timed {
     const user = this.#user
     const isSilent = this.#phase <= Phase.head && this.#interim === 0
     this.#user = undefined
-    this.#close(failure === 'invalid-response' ? constants.NGHTTP2_PROTOCOL_ERROR : constants.NGHTTP2_CANCEL)
+    this.#close()
     if (user === undefined) return
     if (failure === 'refused' && this.#sent.pieces !== undefined) user.onRequestReturned(this.#sent.pieces, this.#sent.trailers)
     user.onUpstreamFailure(failure, isSilent)
@@ -210,7 +210,7 @@ export class PodStream implements UpstreamStream, Timed {
     }
     const user = this.#user
     this.#user = undefined
-    this.#close(constants.NGHTTP2_CANCEL)
+    this.#close()
     user?.onResponseEnd(this.#trailers)
   }
 
@@ -272,15 +272,14 @@ export class PodStream implements UpstreamStream, Timed {
     this.deadlineMs = this.#session.owner.deadlines.after(afterMs)
   }
 
-  /** `code` is for a stream that is not complete. */
-  #close(code: number): void {
+  #close(): void {
     if (this.#phase === Phase.closed) return
     this.#phase = Phase.closed
     this.deadlineMs = 0
     this.#session.owner.deadlines.remove(this)
     const stream = this.#stream
     if (stream === undefined) this.#session.onStreamClosed(this)
-    else if (!stream.closed && !(stream.readableEnded && stream.writableEnded)) resetStream(stream, code)
+    else if (!stream.closed && !(stream.readableEnded && stream.writableEnded)) resetStream(stream)
     this.#session.owner.onStreamDone()
   }
 }
