@@ -23,6 +23,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   cpio: 'cpio',
   setpriv: 'util-linux',
   ps: 'procps',
+  pebble: 'pebble',
 }
 const PROJECTS = ['unit', 'feature', 'kubectl', 'netns', 'vm']
 /** CI ends after 30 minutes; a machine without acceleration takes 6 for the virtual machine, and twice that when it is busy. */

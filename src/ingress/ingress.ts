@@ -6,7 +6,7 @@ import type { Engine, RouteTable, TableDelta } from '../l7/index.ts'
 import { type Batch, runController } from './controller.ts'
 import { Defaults } from './defaults.ts'
 import { type Explanation, explainUrl } from './explain.ts'
-import { type ClassConfig, CONTROLLER_NAME, keyOf, type RouteProblem, Routes, selectClass } from './routes/index.ts'
+import { type Claims, type ClassConfig, CONTROLLER_NAME, keyOf, type RouteProblem, Routes, selectClass } from './routes/index.ts'
 import { type IngressInformers, type ReferencedObjects, routeSources, split } from './snapshot.ts'
 
 export interface IngressOptions extends IngressInformers, ReferencedObjects {
@@ -35,6 +35,10 @@ export interface IngressController extends Component {
   readonly table: RouteTable
   /** What Ingresses asked for and do not get. */
   problems(): readonly RouteProblem[]
+  /** Which of our Ingresses has a part in what; whole when `start` has resolved. */
+  readonly claims: Claims
+  /** Called when Ingresses of ours came, changed or went, and the engine has what follows; returns how to stop listening. */
+  onClaims(handler: () => void): () => void
 }
 
 /** Creates the controller; `start` resolves when every worker of the engine serves the first table. */
@@ -45,6 +49,11 @@ export const createIngress = (options: IngressOptions): IngressController => {
     settled: () => sync.progress.settled(),
     table: sync.routes.table,
     problems: () => sync.routes.standing(),
+    claims: sync.routes.claims,
+    onClaims(handler) {
+      sync.listeners.add(handler)
+      return () => void sync.listeners.delete(handler)
+    },
     explain: (url) =>
       explainUrl(url, { routes: sync.routes, ingresses: options.ingresses, decide: (ingress) => sync.decide(ingress) }),
     start: (signal) => sync.start(signal),
@@ -64,6 +73,7 @@ const REFERENCES_TIMEOUT_MS = 5_000
 class IngressSync {
   readonly routes = new Routes()
   readonly progress = createProgress()
+  readonly listeners = new Set<() => void>()
   readonly #options: IngressOptions
   readonly #informers: IngressInformers
   readonly #classes: ClassConfig
@@ -146,6 +156,7 @@ class IngressSync {
       await engine.update(next)
       this.#unsent.shift()
     }
+    if (touched > 0) for (const listener of [...this.listeners]) listener()
     log.debug('ingress synced', {
       ingresses: touched,
       hosts: delta?.hosts?.size ?? 0,

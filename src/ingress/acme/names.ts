@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto'
 import type { Ingress } from '../../api/index.ts'
+import { annotationsOf } from '../annotations/index.ts'
 
-/** What an Ingress asks by: ours, and the one that was agreed on before us; ours decides when both are there. */
-const REQUESTS = ['fairway.dev/acme', 'kubernetes.io/tls-acme'] as const
+/** By our annotation `fairway.dev/acme`, which decides where it is, or by the one that was agreed on before us. */
+export const asksForCertificates = (ingress: Ingress): boolean =>
+  annotationsOf(ingress).values.acme ?? ingress.metadata.annotations?.[WELL_KNOWN] === 'true'
 
-export const asksForCertificates = ({ metadata }: Ingress): boolean => {
-  const answers = REQUESTS.map((name) => metadata.annotations?.[name]).filter((value) => value !== undefined)
-  return answers[0] === 'true'
-}
+const WELL_KNOWN = 'kubernetes.io/tls-acme'
 
 /** The label by which our Secrets are known; its value says what one is for. */
 export const ROLE_LABEL = 'fairway.dev/acme'

@@ -6,6 +6,7 @@ import { backendTlsAnnotations } from './themes/backend-tls.ts'
 import { balancingAnnotations } from './themes/balancing.ts'
 import { bodyAnnotations } from './themes/body.ts'
 import { canaryAnnotations } from './themes/canary.ts'
+import { certificateAnnotations } from './themes/certificates.ts'
 import { clientTlsAnnotations } from './themes/client-tls.ts'
 import { cookieAnnotations } from './themes/cookies.ts'
 import { corsAnnotations } from './themes/cors.ts'
@@ -53,7 +54,10 @@ const nginxAnnotations = {
   ...formerAnnotations,
 } as const
 
-type Known = typeof nginxAnnotations & typeof healthAnnotations
+/** What ingress-nginx has no name for. */
+const fairwayAnnotations = { ...healthAnnotations, ...certificateAnnotations } as const
+
+type Known = typeof nginxAnnotations & typeof fairwayAnnotations
 
 /** The values of one Ingress, by the annotation's name without its prefix; what is not there was not set, or not readable. */
 export type Values = ValuesOf<Known>
@@ -63,5 +67,5 @@ export type AnnotationName = keyof Known
 /** All of them, with their prefixes. */
 export const annotationTable: ReadonlyMap<string, Annotation<unknown>> = new Map([
   ...Object.entries(nginxAnnotations).map(([name, row]) => [NGINX_PREFIX + name, row] as const),
-  ...Object.entries(healthAnnotations).map(([name, row]) => [FAIRWAY_PREFIX + name, row] as const),
+  ...Object.entries(fairwayAnnotations).map(([name, row]) => [FAIRWAY_PREFIX + name, row] as const),
 ])

@@ -372,6 +372,7 @@ const themes: Readonly<Record<string, { readonly good: readonly Good[]; readonly
       ['fairway.dev/health-check-statuses', '200-299', [200, 299]],
       ['fairway.dev/health-check-statuses', '204', [204, 204]],
       ['fairway.dev/slow-start', '30s', 30_000],
+      ['fairway.dev/acme', 'true', true],
     ],
     bad: [
       ['backend-protocol', 'FCGI'],
@@ -390,6 +391,7 @@ const themes: Readonly<Record<string, { readonly good: readonly Good[]; readonly
       ['fairway.dev/health-check-path', 'healthz'],
       ['fairway.dev/health-check-statuses', '300-200'],
       ['fairway.dev/slow-start', 'soon'],
+      ['fairway.dev/acme', 'please'],
     ],
   },
   'client certificates': {
