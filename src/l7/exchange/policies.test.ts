@@ -165,9 +165,9 @@ describe('what a route makes of the request', () => {
     expect(await get('/', 'X-Canary: never')).toMatch(/main$/)
   })
 
-  it('a cookie keeps a client at one pod', async () => {
+  it.each(['persistent', 'balanced'] as const)('a cookie keeps a client at one pod, %s', async (mode) => {
     const [a, b] = [await pod(ok('a')), await pod(ok('b'))]
-    const sticky = { name: 'route', mode: 'persistent' as const, path: '/' }
+    const sticky = { name: 'route', mode, path: '/' }
     const { get } = await engineWith({ sticky }, { pods: pods(a.port, b.port) })
     const first = await get('/')
     const cookie = /^Set-Cookie: (route=[^;]+)/im.exec(first)?.[1] ?? ''

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { EngineContext } from '../context.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
@@ -12,6 +13,8 @@ import { HeadView } from './view.ts'
 
 type Authorized = Exclude<Verdict, { readonly answer: Answer }>
 
+const KEY_BYTES = 8
+
 /** Where one request goes, and what its route's policy makes of it. */
 export class Routing {
   target: Target | undefined
@@ -22,6 +25,8 @@ export class Routing {
   readonly #client: ExchangeClient
   #view: HeadView | undefined
   #isAdmitted = false
+  /** What a `balanced` cookie holds: requests with it go to one endpoint while the endpoints stay. */
+  #stickyKey = ''
 
   constructor(request: RequestHead, client: ExchangeClient) {
     this.#request = request
@@ -33,6 +38,7 @@ export class Routing {
     this.compiled = undefined
     this.authorized = undefined
     this.#isAdmitted = false
+    this.#stickyKey = ''
   }
 
   get policy(): RoutePolicy | undefined {
@@ -99,13 +105,12 @@ export class Routing {
     const { view, compiled } = this
     if (view === undefined || compiled === undefined || (compiled.sticky === undefined && compiled.hashKey === undefined))
       return tried && { tried }
-    const { sticky, hashKey } = compiled
-    return {
-      tried,
-      wanted: sticky?.wanted(view),
-      hashKey: hashKey?.(view),
-      hashSubset: compiled.policy.hashBy?.subset,
-    }
+    const { sticky, hashKey, policy } = compiled
+    if (sticky === undefined) return { tried, hashKey: hashKey?.(view), hashSubset: policy.hashBy?.subset }
+    if (policy.sticky?.mode === 'persistent') return { tried, wanted: sticky.wanted(view) }
+    if (this.#stickyKey === '') this.#stickyKey = sticky.wanted(view) ?? randomBytes(KEY_BYTES).toString('hex')
+    else if (policy.sticky?.changeOnFailure === true) this.#stickyKey = randomBytes(KEY_BYTES).toString('hex')
+    return { tried, hashKey: this.#stickyKey }
   }
 
   editHead(head: ResponseHead, pool: EndpointPool | undefined): void {
@@ -114,7 +119,9 @@ export class Routing {
     if (compiled.editResponse !== undefined) head.fields = compiled.editResponse(head.fields, head.status, view)
     head.fields += this.#authorizedLines(head.status)
     const { sticky } = compiled
-    if (sticky !== undefined && pool !== undefined && sticky.wanted(view) !== pool.id) head.fields += sticky.cookie(pool.id, view)
+    if (sticky === undefined || pool === undefined) return
+    const value = this.#stickyKey === '' ? pool.id : this.#stickyKey
+    if (sticky.wanted(view) !== value) head.fields += sticky.cookie(value, view)
   }
 
   /** The fields that a route adds to every answer are added to ours too. */
