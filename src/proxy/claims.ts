@@ -19,7 +19,7 @@ export interface Claims {
   grant(forwarding: Forwarding): { readonly forwarding: Forwarding; readonly lost: readonly LostFrontend[] }
 }
 
-export interface Wanted {
+interface Wanted {
   readonly createdAt: string
   readonly forwarding: Forwarding
   /** The addresses at which the node serves NodePorts. */
