@@ -30,6 +30,11 @@ const KINDS: Readonly<Record<string, number>> = {
   'proxy-authorization': Field.hop,
   'proxy-authenticate': Field.hop,
   'http2-settings': Field.hop,
+  // Made by us from a TLS client's certificate, never believed.
+  'ssl-client-verify': Field.hop,
+  'ssl-client-subject-dn': Field.hop,
+  'ssl-client-issuer-dn': Field.hop,
+  'ssl-client-cert': Field.hop,
   trailer: Field.hop,
   te: Field.te,
   forwarded: Field.identity,

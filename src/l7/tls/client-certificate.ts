@@ -11,17 +11,9 @@ export interface ClientCertificate {
   readonly commonNames: readonly string[]
   /** All that is wrong is that nobody we know vouches for it. */
   readonly isOfUnknownIssuer: boolean
-  /** Lines of a request to the pod: `ssl-client-verify`, the names, and the certificate where the host wants it. */
+  /** Lines of a request to the pod: `ssl-client-verify`, the names, and the certificate where the host wants it; dropped when a client sends them. */
   readonly fields: string
 }
-
-/** Names of `ClientCertificate.fields`: always dropped when a client sends them. */
-export const clientCertificateFields: readonly string[] = [
-  'ssl-client-verify',
-  'ssl-client-subject-dn',
-  'ssl-client-issuer-dn',
-  'ssl-client-cert',
-]
 
 export interface ClientRefusal {
   readonly status: 302 | 400 | 403 | 421

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Certificate } from '../table/index.ts'
 import { certificateFor } from '../testing/certificates.ts'
 import { answeringPod, everything, type RawPod, startEngine } from '../testing/harness.ts'
+import { openssl } from '../testing/openssl.ts'
 import { createSelfSigned } from './self-signed.ts'
 
 const OPENSSL = 'openssl'
@@ -80,6 +81,44 @@ describe('the certificate', () => {
     expect(commonName(await handshake(tlsPort, servername))).toBe(name)
   })
 
+  it('may have an RSA key', async () => {
+    const { tlsPort, dataPlane } = await engine()
+    const args = [
+      'req',
+      '-x509',
+      '-newkey',
+      'rsa:2048',
+      '-nodes',
+      '-subj',
+      '/CN=rsa.io',
+      '-days',
+      '1',
+      '-keyout',
+      '-',
+      '-out',
+      '-',
+    ]
+    const pem = execFileSync(OPENSSL, args, { stdio: ['ignore', 'pipe', 'ignore'] }).toString()
+    const block = (label: string): string =>
+      new RegExp(`-----BEGIN ${label}-----[^-]+-----END ${label}-----`).exec(pem)?.[0] ?? ''
+    const [chain, key] = [block('CERTIFICATE'), block('PRIVATE KEY')]
+    dataPlane.update({ tlsHosts: new Map([['rsa.io', 'rsa']]), certificates: new Map([['rsa', { chain, key }]]) })
+    for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const)
+      expect(commonName(await handshake(tlsPort, 'rsa.io', { maxVersion }))).toBe('rsa.io')
+    expect(commonName(await handshake(tlsPort, 'a.example.com'))).toBe('a.example.com')
+  })
+
+  it('that breaks harms its host alone, also when it was good before', async () => {
+    const { tlsPort, dataPlane } = await engine()
+    const open = await handshake(tlsPort, 'a.example.com')
+    dataPlane.update({ certificates: new Map([['a', { chain: a.chain, key: wild.key }]]) })
+    expect(commonName(await handshake(tlsPort, 'a.example.com'))).toBe('*.example.com')
+    expect(commonName(await handshake(tlsPort, 'b.example.com'))).toBe('*.example.com')
+    expect(await ask(open, 'b.example.com')).toContain('HTTP/1.1')
+    dataPlane.update({ certificates: new Map([['a', a]]) })
+    expect(commonName(await handshake(tlsPort, 'a.example.com'))).toBe('a.example.com')
+  })
+
   it('is exchanged without closing a connection', async () => {
     const { tlsPort, dataPlane } = await engine()
     const before = await handshake(tlsPort, 'a.example.com')
@@ -108,6 +147,46 @@ describe('the connection', () => {
     expect((await handshake(tlsPort, 'a.example.com', { maxVersion: 'TLSv1.2' })).getProtocol()).toBe('TLSv1.2')
     const old = { maxVersion: 'TLSv1.1', minVersion: 'TLSv1', ciphers: 'DEFAULT@SECLEVEL=0' } as const
     await expect(handshake(tlsPort, 'a.example.com', old)).rejects.toThrow()
+  })
+
+  it.each([
+    ['AES128-SHA', '-tls1_2', false],
+    ['ECDHE-ECDSA-AES128-SHA256', '-tls1_2', false],
+    ['ECDHE-ECDSA-AES256-GCM-SHA384', '-tls1_2', true],
+    ['ECDHE-ECDSA-CHACHA20-POLY1305', '-tls1_2', true],
+  ])('takes %s: %s %s', async (cipher, version, isTaken) => {
+    const { tlsPort } = await engine()
+    const text = await openssl(tlsPort, ['-servername', 'a.example.com', version, '-cipher', `${cipher}:@SECLEVEL=0`])
+    expect(text.includes(`Cipher is ${cipher}`)).toBe(isTaken)
+  })
+
+  it.each([
+    ['TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256', 'TLS_AES_128_GCM_SHA256'],
+    ['TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256', 'TLS_CHACHA20_POLY1305_SHA256'],
+  ])('of clients that offer %s chooses %s', async (offered, chosen) => {
+    const { tlsPort } = await engine()
+    const text = await openssl(tlsPort, ['-servername', 'a.example.com', '-ciphersuites', offered])
+    expect(text).toContain(`Cipher is ${chosen}`)
+  })
+
+  it('is not renegotiated', async () => {
+    const { tlsPort } = await engine()
+    // A line that begins with R asks for it.
+    const text = await openssl(tlsPort, ['-servername', 'a.example.com', '-tls1_2'], 'R\n')
+    expect(text).toContain('RENEGOTIATING')
+    expect(text).toMatch(/no renegotiation|alert|error/i)
+  })
+
+  it('carries nothing that only a client certificate may say', async () => {
+    const { tlsPort } = await engine()
+    const socket = await handshake(tlsPort, 'a.example.com')
+    const names = ['ssl-client-verify', 'SSL-Client-Subject-DN', 'ssl_client_issuer_dn', 'ssl-client-cert']
+    socket.write(
+      `GET / HTTP/1.1\r\nHost: a.example.com\r\n${names.map((name) => `${name}: SUCCESS\r\n`).join('')}X-Kept: 1\r\n\r\n`,
+    )
+    await new Promise((resolve) => socket.once('data', resolve))
+    expect(pod.received.at(-1)).toContain('X-Kept: 1')
+    expect(pod.received.at(-1)).not.toMatch(/ssl.client/i)
   })
 
   it.each<[string | undefined, string, string]>([
