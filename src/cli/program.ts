@@ -37,6 +37,16 @@ const addRunning = (program: Command): void => {
       'only the Ingress controller and its engine, for any cluster; reads the Secrets that Ingresses refer to, and no others',
     )
   withIngressFlags(ingress).action(async (options) => (await import('./commands/ingress.ts')).ingress(options))
+  ingress
+    .command('audit')
+    .description(
+      'what of the manifests or the cluster of an ingress-nginx is honoured, differs or is refused; exits with 1 when something is refused',
+    )
+    .option('-f, --filename <path...>', 'files or folders; - is standard input; without it, what --kubeconfig reaches')
+    .option('--kubeconfig <file>', 'how to reach the API server')
+    .option('-o, --output <format>', 'table or json', choice('table', 'json'), 'table')
+    // The command above has --kubeconfig too, and takes it wherever it stands.
+    .action(async (_, command) => (await import('./commands/ingress-audit.ts')).ingressAudit(command.optsWithGlobals()))
   withProxyFlags(proxy).action(async (options) => (await import('./commands/proxy.ts')).proxy(options))
   program
     .command('status')

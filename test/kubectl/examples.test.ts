@@ -140,7 +140,9 @@ describe.each(variants)('every example, $title', ({ asUser, slot }) => {
   })
 
   it('has a probe', async () => {
-    const folders = (await readdir(EXAMPLES, { withFileTypes: true })).filter((entry) => entry.isDirectory())
+    const entries = await readdir(EXAMPLES, { withFileTypes: true })
+    // What `fairway ingress audit` reads; nobody applies it.
+    const folders = entries.filter((entry) => entry.isDirectory() && entry.name !== 'ingress-nginx')
     expect(folders.map((entry) => entry.name).sort()).toEqual(Object.keys(PROBES).sort())
   })
 

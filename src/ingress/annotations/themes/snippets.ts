@@ -2,7 +2,7 @@ import type { Annotation } from '../annotation.ts'
 import type { Parser } from '../grammar/reading.ts'
 import { authSnippet, guardOfSnippet, snippet } from '../snippets/snippet.ts'
 
-const LIFTED = 'raw text is refused; lifted into settings when it consists of known lines alone'
+const LIFTED = 'lifted into settings, since it consists of known lines alone; any other text is refused whole'
 
 const lifted = <T>(parse: Parser<T>, note: string): Annotation<T> => ({
   parse,
