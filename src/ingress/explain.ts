@@ -13,7 +13,7 @@ export interface Explanation {
   readonly chosen: ExplainedRoute | undefined
   readonly backend: Backend | undefined
   /** The status that the engine itself answers with; undefined when it forwards. */
-  readonly answer: { readonly status: 404 | 503; readonly reason: string } | undefined
+  readonly answer: { readonly status: number; readonly reason: string } | undefined
   /** `namespace/name` of the Secret whose certificate is served; undefined for the default one. */
   readonly certificate: string | undefined
   /** Of the Ingress that was chosen: what acts on the request, and what does not and why. */
@@ -70,7 +70,7 @@ export const explainUrl = (url: string, sources: ExplainSources): Explanation | 
     path,
     chosen: match && explained(match),
     backend,
-    answer: ownAnswer(match, backend),
+    answer: ownAnswer(match, backend, /^https:/i.test(url)),
     certificate: patterns
       .map((pattern) => table.tlsHosts.get(pattern))
       .find((id) => id !== undefined && table.certificates.has(id)),
@@ -113,8 +113,13 @@ const patternsOf = (host: string): readonly string[] => {
   return [...new Set([host, ...(dot > 0 ? [`*${host.slice(dot)}`] : []), ''])]
 }
 
-const ownAnswer = (match: Match | undefined, backend: Backend | undefined): Explanation['answer'] => {
+const ownAnswer = (match: Match | undefined, backend: Backend | undefined, isTls: boolean): Explanation['answer'] => {
   if (match === undefined) return { status: 404, reason: 'no-route' }
+  const { refusal, redirects = [], answer } = match.target.policy ?? {}
+  if (refusal !== undefined) return refusal
+  const redirect = redirects.find(({ when }) => when === 'always' || !isTls)
+  if (redirect !== undefined) return { status: redirect.status, reason: 'redirect' }
+  if (answer !== undefined) return { status: answer.status, reason: 'fixed-answer' }
   if (backend === undefined || backend.endpoints.length === 0)
     return { status: 503, reason: backend?.unavailable ?? 'no-endpoints' }
   return undefined

@@ -312,4 +312,62 @@ describe('explain', () => {
     expect(controller.explain(url)?.answer).toEqual(answer)
     expect(controller.explain('http://bad host/')).toBeUndefined()
   })
+
+  it('names the annotations that act on a request, those that do not, and why', async () => {
+    const annotations = {
+      'nginx.ingress.kubernetes.io/limit-rps': '5',
+      'nginx.ingress.kubernetes.io/proxy-buffering': 'off',
+      'nginx.ingress.kubernetes.io/proxy-body-size': 'huge',
+      'nginx.ingress.kubernetes.io/permanent-redirect': 'https://b.io',
+      'nginx.ingress.kubernetes.io/ssl-redirct': 'true',
+      'example.com/other': 'x',
+    }
+    const { controller, events } = await start((api) => {
+      basics(api)
+      api.put(
+        ingressKind,
+        ingress('w').className('fairway').host('noted.io', { '/': 'web:80' }).metadata({ annotations }).build(),
+      )
+    })
+    const explanation = controller.explain('http://noted.io/')
+    expect(explanation?.annotations.map(({ name, state }) => `${name.replace(/^.*\//, '')} ${state}`)).toEqual([
+      'limit-rps acts-otherwise',
+      'proxy-buffering no-effect',
+      'proxy-body-size invalid',
+      'permanent-redirect acts',
+      'ssl-redirct unknown',
+    ])
+    expect(explanation?.answer).toEqual({ status: 301, reason: 'redirect' })
+    expect(events.map(({ reason }) => reason).sort()).toEqual(['AnnotationInvalid', 'AnnotationUnknown'])
+  })
+
+  it('follows the Secrets and ConfigMaps that annotations refer to', async () => {
+    const annotations = {
+      'nginx.ingress.kubernetes.io/auth-type': 'basic',
+      'nginx.ingress.kubernetes.io/auth-secret': 'users',
+      'nginx.ingress.kubernetes.io/custom-headers': 'default/headers',
+    }
+    const metadata = (name: string) => ({ name, namespace: 'default' })
+    const users = (name: string) => ({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: metadata('users'),
+      data: { auth: Buffer.from(`${name}:$2y$05$abcdefghijklmnopqrstuv`).toString('base64') },
+    })
+    const headers: ConfigMap = { apiVersion: 'v1', kind: 'ConfigMap', metadata: metadata('headers'), data: { 'X-A': '1' } }
+    const { api, engine, eventually } = await start((fake) => {
+      basics(fake)
+      fake.put(
+        ingressKind,
+        ingress('w').className('fairway').host('noted.io', { '/': 'web:80' }).metadata({ annotations }).build(),
+      )
+      fake.put(secretKind, users('ann'))
+    })
+    const policy = () => engine.hosts.get('noted.io')?.paths[0]?.target.policy
+    expect([...(policy()?.basicAuth?.users.keys() ?? [])]).toEqual(['ann'])
+    api.put(secretKind, users('bob'))
+    await eventually(() => policy()?.basicAuth?.users.has('bob') === true)
+    api.put(configMapKind, headers)
+    await eventually(() => policy()?.responseFields?.set?.[0]?.[0] === 'x-a')
+  })
 })

@@ -46,17 +46,22 @@ const askProxy = async (proxy: string, query: Readonly<Record<string, string>>):
 type IngressExplanation = Extract<ClusterExplanation, { kind: 'ingress' }>['explanation']
 type ServiceExplanation = Extract<ClusterExplanation, { kind: 'service' }>['explanation']
 
-const ingressText = ({ host, path, chosen, backend, answer, certificate, lost }: IngressExplanation, isTls: boolean): string => {
+const ingressText = (explanation: IngressExplanation, isTls: boolean): string => {
+  const { host, path, chosen, backend, answer, certificate, annotations, lost } = explanation
   const rows: readonly (readonly string[])[] = [
     ['request', `host ${host || '(none)'}, path ${path}`],
     ...(isTls ? [['certificate', certificate ?? 'the default one']] : []),
     ...(chosen ? chosenRows(chosen) : [['rule', 'none matches']]),
+    ...annotations.map(({ name, value, state, note }) => ['annotation', annotationText(name, value, state, note)]),
     ...(answer ? [['answer', `${answer.status} by the Ingress itself: ${answer.reason}`]] : []),
     ...(backend?.endpoints ?? []).map((endpoint) => ['endpoint', `${endpoint.address}:${endpoint.port}`]),
     ...lost.map((rule) => ['not chosen', `${rule.ingress} ${rule.host || '*'} ${rule.match} ${rule.path}: ${rule.why}`]),
   ]
   return align(rows)
 }
+
+const annotationText = (name: string, value: string, state: string, note: string | undefined): string =>
+  `${name}: ${JSON.stringify(value)} ${state}${state === 'acts' || note === undefined ? '' : ` (${note})`}`
 
 const chosenRows = (chosen: NonNullable<IngressExplanation['chosen']>): readonly (readonly string[])[] => [
   ['ingress', chosen.ingress],
