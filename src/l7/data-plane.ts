@@ -107,7 +107,7 @@ export class DataPlane {
     }
     this.#serverNames.update(delta)
     this.#certificates.update(delta)
-    if (delta.certificates ?? delta.tlsHosts ?? delta.clientAuth) this.#refreshListeners()
+    if (delta.certificates ?? delta.tlsHosts ?? delta.clientAuth ?? delta.passthrough) this.#refreshListeners()
   }
 
   snapshot(): EngineStats {

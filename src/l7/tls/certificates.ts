@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import tls from 'node:tls'
 import { errorMessage } from '../../base/index.ts'
 import type { Certificate, TableDelta } from '../table/index.ts'
@@ -10,6 +11,8 @@ const BUILT_IN = '\0built-in'
 /** A certificate that works. */
 interface Usable {
   readonly certificate: Certificate
+  /** `rsa`, `ec`, ...: OpenSSL has a place for a certificate of each. */
+  readonly keyType: string | undefined
   readonly context: tls.SecureContext
   /** Contexts that verify clients, by the identity of their client authentication. */
   readonly verifying: Map<string, tls.SecureContext>
@@ -52,6 +55,17 @@ export class Certificates {
     return this.#usable.get(this.idOf('') ?? '')?.certificate
   }
 
+  /**
+   * For a named host Node adds the host's certificate to the server's own instead of replacing it: with another type of key both are there
+   * and the client may get the wrong one; without intermediates it keeps the other's. Then names need a server without a certificate.
+   */
+  get areMixed(): boolean {
+    const own = this.#usable.get(this.idOf('') ?? '')
+    if (own !== undefined && own.certificate.chain.split('-----BEGIN CERTIFICATE-----').length > 2) return true
+    for (const { keyType } of this.#usable.values()) if (keyType !== own?.keyType) return true
+    return false
+  }
+
   /** The certificate for a host in canonical form: precise, then wildcard, then the default. */
   idOf(host: string): string | undefined {
     return this.#ifUsable(this.#hosts.get(host)) ?? this.#ifUsable(this.#wildcard(host)) ?? this.#defaultId()
@@ -73,7 +87,8 @@ export class Certificates {
   #add(id: string, certificate: Certificate): void {
     try {
       const context = tls.createSecureContext(contextOptions(this.#settings, certificate, undefined))
-      this.#usable.set(id, { certificate, context, verifying: new Map() })
+      const keyType = new X509Certificate(certificate.chain).publicKey.asymmetricKeyType
+      this.#usable.set(id, { certificate, keyType, context, verifying: new Map() })
     } catch (error) {
       this.#usable.delete(id)
       this.#onBad(id, errorMessage(error))

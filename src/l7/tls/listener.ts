@@ -43,14 +43,18 @@ export const servedWith = (certificate: string | undefined, auth: HostClientAuth
   `${certificate ?? ''}\0${auth?.identity ?? ''}`
 
 /**
- * Accepts TLS connections. While no host asks for client certificates or passthrough, they go straight to one `tls.Server`; otherwise the
- * ClientHello is read first, and its server name chooses: the bytes go to a backend, or to the server that asks for that host's certificates.
+ * Accepts TLS connections. While no host asks for client certificates or passthrough and all certificates are of one kind, they go straight
+ * to one `tls.Server`; otherwise the ClientHello is read first, and its server name chooses: the bytes go to a backend, to the server that
+ * asks for that host's client certificates, or to the one for all other names.
  */
 export class TlsListener {
   readonly server: net.Server
   readonly #options: TlsListenerOptions
-  #plain: tls.Server
+  readonly #plain: tls.Server
+  /** Has no certificate of its own. */
+  readonly #named: tls.Server
   #served: Certificate | undefined
+  #mustRead = false
   readonly #verifying = new Map<string, tls.Server>()
   readonly #pending = new Set<net.Socket>()
   #ticketKeys: Buffer | undefined
@@ -58,19 +62,22 @@ export class TlsListener {
   constructor(options: TlsListenerOptions) {
     this.#options = options
     this.#served = options.certificates.default
-    this.#plain = this.#createServer(undefined)
+    this.#plain = this.#createServer(undefined, this.#served)
+    this.#named = this.#createServer(undefined, undefined)
+    this.refresh()
     this.server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket))
   }
 
   /** 48 bytes; tickets of other listeners with the same keys are taken. Those of the keys before are not: Node keeps one set. */
   setTicketKeys(keys: Buffer): void {
     this.#ticketKeys = keys
-    this.#plain.setTicketKeys(keys)
+    for (const server of [this.#plain, this.#named]) server.setTicketKeys(keys)
   }
 
-  /** The certificates or what is asked of clients changed. */
+  /** The certificates, what is asked of clients, or what is passed through changed. */
   refresh(): void {
-    const { certificates, settings } = this.#options
+    const { certificates, serverNames, settings } = this.#options
+    this.#mustRead = serverNames.matter || certificates.areMixed
     this.#verifying.clear()
     const certificate = certificates.default
     if (certificate === undefined || certificate === this.#served) return
@@ -102,13 +109,12 @@ export class TlsListener {
   }
 
   #choose(accepted: net.Socket): void {
-    const { serverNames, settings } = this.#options
-    if (!serverNames.matter) {
+    if (!this.#mustRead) {
       this.#plain.emit('connection', accepted)
       return
     }
     readAhead<ReadHello>(accepted, {
-      timeoutMs: settings.tlsHandshakeTimeoutMs,
+      timeoutMs: this.#options.settings.tlsHandshakeTimeoutMs,
       maxBytes: MAX_HELLO_RECORDS_BYTES,
       judge: (bytes) => {
         const value = readClientHello(bytes)
@@ -124,37 +130,41 @@ export class TlsListener {
       accepted.destroy()
       return
     }
-    const { serverNames } = this.#options
-    // OpenSSL tells the client what is wrong with a malformed one, and no host with client certificates is reached that way.
-    const name = hello === 'malformed' ? undefined : hello.serverName
-    const host = name === undefined ? '' : (canonicalHost(name) ?? '')
-    const target = hello === 'malformed' ? undefined : serverNames.passthroughOf(host)
-    if (target !== undefined) {
-      this.#pending.delete(accepted)
-      this.#options.onPassthrough(accepted, target)
+    if (hello === 'malformed') {
+      // OpenSSL tells the client what is wrong, and no host with client certificates is reached that way.
+      this.#plain.emit('connection', accepted)
       return
     }
-    const auth = hello === 'malformed' ? undefined : serverNames.clientAuthOf(host)
-    this.#serverFor(auth).emit('connection', accepted)
+    const host = hello.serverName === undefined ? '' : (canonicalHost(hello.serverName) ?? '')
+    const target = this.#options.serverNames.passthroughOf(host)
+    if (target === undefined) {
+      this.#serverFor(host, hello.serverName !== undefined).emit('connection', accepted)
+      return
+    }
+    this.#pending.delete(accepted)
+    this.#options.onPassthrough(accepted, target)
   }
 
-  #serverFor(auth: HostClientAuth | undefined): tls.Server {
-    if (auth === undefined) return this.#plain
-    let server = this.#verifying.get(auth.identity)
+  #serverFor(host: string, isNamed: boolean): tls.Server {
+    const auth = this.#options.serverNames.clientAuthOf(host)
+    if (auth === undefined) return isNamed ? this.#named : this.#plain
+    const key = `${auth.identity} ${isNamed}`
+    let server = this.#verifying.get(key)
     if (server === undefined) {
-      server = this.#createServer(auth)
-      this.#verifying.set(auth.identity, server)
+      server = this.#createServer(auth, isNamed ? undefined : this.#served)
+      this.#verifying.set(key, server)
     }
     return server
   }
 
-  #createServer(auth: HostClientAuth | undefined): tls.Server {
+  #createServer(auth: HostClientAuth | undefined, certificate: Certificate | undefined): tls.Server {
     const { certificates, settings, protocols, onError } = this.#options
     return createTlsServer({
       certificates,
       settings,
       protocols,
       auth,
+      certificate,
       ticketKeys: this.#ticketKeys,
       onConnection: (socket) => this.#onSecure(socket, auth),
       onError,

@@ -91,6 +91,20 @@ describe('a connection for a host that is passed through', () => {
     expect((await handshake(tlsPort, servername)).getPeerCertificate().subject.CN).toBe(name)
   })
 
+  it('is one from the change of the table on', async () => {
+    const started = await startEngine([httpPod.port], {}, { tls: await certificateFor('engine') })
+    cleanup.push(() => started.stop())
+    const name = async (): Promise<unknown> => (await handshake(started.tlsPort, 'late.io')).getPeerCertificate().subject.CN
+    expect(await name()).toBe('engine')
+    started.dataPlane.update({
+      backends: new Map([['through', pods(securePort)]]),
+      passthrough: new Map([['late.io', { backend: 'through', labels: {} }]]),
+    })
+    expect(await name()).toBe('pod.io')
+    started.dataPlane.update({ passthrough: new Map([['late.io', null]]) })
+    expect(await name()).toBe('engine')
+  })
+
   it('carries bytes both ways, and ends each way by itself', async () => {
     const { tlsPort, dataPlane } = await engine(securePort)
     const socket = await handshake(tlsPort, 'pod.io')

@@ -13,11 +13,10 @@ export type TlsSettings = Pick<EngineSettings, 'tlsMinVersion' | 'tlsCiphers' | 
  */
 export const contextOptions = (
   settings: TlsSettings,
-  certificate: Certificate,
+  certificate: Certificate | undefined,
   auth: HostClientAuth | undefined,
 ): tls.SecureContextOptions => ({
-  cert: certificate.chain,
-  key: certificate.key,
+  ...(certificate === undefined ? {} : { cert: certificate.chain, key: certificate.key }),
   minVersion: settings.tlsMinVersion,
   ciphers: settings.tlsCiphers,
   // Ours: AES-128 first, which saves a handshake the SHA-384 key schedule; ChaCha20 first for clients that put it first.

@@ -1,5 +1,5 @@
 import tls from 'node:tls'
-import { canonicalHost } from '../table/index.ts'
+import { type Certificate, canonicalHost } from '../table/index.ts'
 import type { Certificates } from './certificates.ts'
 import { contextOptions, type TlsSettings } from './secure-context.ts'
 import type { HostClientAuth } from './server-names.ts'
@@ -12,16 +12,17 @@ export interface TlsServerOptions {
   /** What every client of this server is asked for. */
   readonly auth: HostClientAuth | undefined
   readonly ticketKeys: Buffer | undefined
+  /** For clients that name no host. Without it, a server for those that do. */
+  readonly certificate: Certificate | undefined
   onConnection(socket: tls.TLSSocket): void
   onError(): void
 }
 
 /** TLS with the certificate by SNI for sockets that somebody else accepts (`server.emit('connection', socket)`). */
 export const createTlsServer = (options: TlsServerOptions): tls.Server => {
-  const { certificates, settings, auth, ticketKeys } = options
-  const certificate = certificates.default
+  const { certificates, settings, auth, ticketKeys, certificate } = options
   const server = tls.createServer({
-    ...(certificate === undefined ? {} : contextOptions(settings, certificate, auth)),
+    ...contextOptions(settings, certificate, auth),
     ...(ticketKeys === undefined ? {} : { ticketKeys }),
     ALPNProtocols: [...options.protocols],
     handshakeTimeout: settings.tlsHandshakeTimeoutMs,
