@@ -38,8 +38,17 @@ export const PROXY_FLAGS: readonly ProxyFlag[] = [
     'where NodePorts are served: CIDRs, primary, localhost, all (default: primary; all with iptables and ipvs)',
   ),
   flag('--bind-address <address>', 'bindAddress', 'this address of the node, where its Node object does not tell'),
-  flag('--detect-local-mode <mode>', 'detectLocalMode', 'how pods are told: ClusterCIDR, NodeCIDR or BridgeInterface'),
+  flag(
+    '--detect-local-mode <mode>',
+    'detectLocalMode',
+    'how pods are told: ClusterCIDR, NodeCIDR, BridgeInterface or InterfaceNamePrefix',
+  ),
   flag('--pod-bridge-interface <name>', 'detectLocal.bridgeInterface', 'the bridge of the pods, for BridgeInterface'),
+  flag(
+    '--pod-interface-name-prefix <prefix>',
+    'detectLocal.interfaceNamePrefix',
+    'how the names of interfaces with addresses in the ranges of pods begin, for InterfaceNamePrefix',
+  ),
   {
     flags: '--masquerade-all [bool]',
     paths: ['iptables.masqueradeAll', 'nftables.masqueradeAll'],
@@ -108,7 +117,6 @@ export const PROXY_FLAGS: readonly ProxyFlag[] = [
   hidden('--logging-format <format>', 'logging.format'),
   hidden('--nodeport-port-range <range>', 'portRange'),
   hidden('--oom-score-adj <score>', 'oomScoreAdj'),
-  hidden('--pod-interface-name-prefix <prefix>', 'detectLocal.interfaceNamePrefix'),
   hidden('--profiling [bool]', 'enableProfiling'),
   hidden('--proxy-port-range <range>', 'portRange'),
   hidden('--show-hidden-metrics-for-version <version>', 'showHiddenMetricsForVersion'),

@@ -11,7 +11,7 @@ import {
 import type { Clock, Logger } from '../../base/index.ts'
 import type { Client } from '../../client/index.ts'
 import { createInformer, type Informer } from '../../informers/index.ts'
-import { SERVICE_PROXY_NAME_LABEL, sliceIndexes } from '../../model/index.ts'
+import { SERVICE_PROXY_NAME_LABEL, serviceEssence, sliceEssence, sliceIndexes } from '../../model/index.ts'
 
 export interface ProxyInformers {
   readonly services: Informer<Service>
@@ -37,12 +37,13 @@ const NOT_HEADLESS = '!service.kubernetes.io/headless'
 export const proxyInformers = ({ client, nodeName, withServiceCIDRs, clock, log }: ProxyInformersOptions): ProxyInformers => {
   const deps = { client, clock, log }
   return {
-    services: createInformer({ ...deps, kind: serviceKind, labelSelector: NOT_OF_OTHERS }),
+    services: createInformer({ ...deps, kind: serviceKind, keep: serviceEssence, labelSelector: NOT_OF_OTHERS }),
     slices: createInformer({
       ...deps,
       kind: endpointSliceKind,
       labelSelector: `${NOT_OF_OTHERS},${NOT_HEADLESS}`,
       indexes: sliceIndexes,
+      keep: sliceEssence,
     }),
     nodes: createInformer({ ...deps, kind: nodeKind, fieldSelector: `metadata.name=${nodeName}` }),
     ...(withServiceCIDRs ? { serviceCIDRs: createInformer({ ...deps, kind: serviceCIDRKind }) } : {}),

@@ -87,6 +87,10 @@ const podRanges = (pods: PodDetection, found: readonly InterfaceAddress[]): read
       return undefined
     case 'bridge':
       return found.filter((each) => each.interface === pods.name).flatMap(rangeOf)
+    case 'interfaces': {
+      const ranges = found.filter((each) => each.interface.startsWith(pods.prefix)).flatMap(rangeOf)
+      return ranges.length === 0 ? undefined : [...new Set(ranges)]
+    }
     default:
       return pods satisfies never
   }

@@ -119,6 +119,8 @@ describe('the machine', () => {
     ['the Node', { kind: 'node' } as const, undefined],
     ['ranges', { kind: 'ranges', cidrs: ['10.244.0.0/16'] } as const, ['10.244.0.0/16']],
     ['a bridge', { kind: 'bridge', name: 'cni0' } as const, ['10.244.1.0/24']],
+    ['interfaces by their prefix, as one', { kind: 'interfaces', prefix: 'cn' } as const, ['10.244.1.0/24']],
+    ['interfaces without an address', { kind: 'interfaces', prefix: 'cali' } as const, undefined],
     ['a bridge that is not there yet', { kind: 'bridge', name: 'cbr0' } as const, []],
   ])('tells pods by %s', (_title, pods, expected) => {
     expect(machine({ pods }).current(undefined).podCIDRs).toEqual(expected)

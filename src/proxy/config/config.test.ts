@@ -119,6 +119,11 @@ describe('a KubeProxyConfiguration', () => {
       'detectLocalMode: BridgeInterface\ndetectLocal: {bridgeInterface: cni0}',
       { pods: { kind: 'bridge', name: 'cni0' } },
     ],
+    [
+      'pods by interfaces',
+      'detectLocalMode: InterfaceNamePrefix\ndetectLocal: {interfaceNamePrefix: br-}',
+      { pods: { kind: 'interfaces', prefix: 'br-' } },
+    ],
     ['the name of the node', 'hostnameOverride: " Worker-1 "', { nodeName: 'worker-1' }],
     [
       'NodePort addresses',
@@ -162,7 +167,7 @@ describe('a KubeProxyConfiguration', () => {
 
   it('names fields that have no effect, and those that nobody knows', () => {
     const { problems, warnings } = read(
-      'iptables: {minSyncPeriod: 5s, colour: red}\nfeatureGates: {A: true}\nwinkernel: {enableDSR: true}\nnew: 1\ndetectLocalMode: InterfaceNamePrefix\n',
+      'iptables: {minSyncPeriod: 5s, colour: red}\nfeatureGates: {A: true}\nwinkernel: {enableDSR: true}\nnew: 1\n',
     )
     expect(problems).toEqual([])
     expect(warnings).toEqual([
@@ -171,7 +176,6 @@ describe('a KubeProxyConfiguration', () => {
       'f.yaml: featureGates has no effect: there are no gates',
       'f.yaml: winkernel.enableDSR has no effect: it is for Windows',
       'f.yaml: new is unknown and has no effect',
-      'detectLocalMode InterfaceNamePrefix has no effect: pods are told by --cluster-cidr, else by the podCIDRs of the Node',
     ])
   })
 
@@ -202,6 +206,13 @@ detectLocalMode: Magic
       'f.yaml: iptables.masqueradeBit: must be from 0 to 31, is 32',
       'f.yaml: conntrack.maxPerCore: must not be negative',
     ])
+  })
+
+  it.each([
+    ['BridgeInterface', 'detectLocal.bridgeInterface (--pod-bridge-interface)'],
+    ['InterfaceNamePrefix', 'detectLocal.interfaceNamePrefix (--pod-interface-name-prefix)'],
+  ])('asks for what %s needs', (mode, wanted) => {
+    expect(read(`detectLocalMode: ${mode}\n`).problems).toEqual([`f.yaml: detectLocalMode: ${mode} needs ${wanted}`])
   })
 
   it.each([

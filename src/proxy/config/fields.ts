@@ -26,7 +26,7 @@ export const FIELDS: Readonly<Record<string, Field>> = {
   bindAddressHardFail: used('boolean'),
   detectLocalMode: used('string'),
   'detectLocal.bridgeInterface': used('string'),
-  'detectLocal.interfaceNamePrefix': ignored('string', 'pods are told by their ranges or by a bridge'),
+  'detectLocal.interfaceNamePrefix': used('string'),
   'clientConnection.kubeconfig': used('string'),
   'clientConnection.acceptContentTypes': ignored('string', 'the client speaks JSON'),
   'clientConnection.contentType': ignored('string', 'the client speaks JSON'),

@@ -39,6 +39,8 @@ export type PodDetection =
   | { readonly kind: 'node' }
   /** The ranges of a bridge's own addresses. */
   | { readonly kind: 'bridge'; readonly name: string }
+  /** The ranges of the own addresses of all interfaces whose names begin so; those of the node's object where none has an address. */
+  | { readonly kind: 'interfaces'; readonly prefix: string }
 
 /** Settings of the kernel's connection tracking; what is left out stays as it is. */
 export interface ConntrackSettings {
@@ -130,11 +132,12 @@ const podDetection = (look: Reader, warnings: string[]): PodDetection => {
       look.refuse('detectLocalMode', 'BridgeInterface needs detectLocal.bridgeInterface (--pod-bridge-interface)')
       return ranges
     }
-    case 'InterfaceNamePrefix':
-      warnings.push(
-        'detectLocalMode InterfaceNamePrefix has no effect: pods are told by --cluster-cidr, else by the podCIDRs of the Node',
-      )
+    case 'InterfaceNamePrefix': {
+      const prefix = look.text('detectLocal.interfaceNamePrefix')
+      if (prefix !== undefined) return { kind: 'interfaces', prefix }
+      look.refuse('detectLocalMode', 'InterfaceNamePrefix needs detectLocal.interfaceNamePrefix (--pod-interface-name-prefix)')
       return ranges
+    }
     default:
       look.refuse('detectLocalMode', `must be ClusterCIDR, NodeCIDR, BridgeInterface or InterfaceNamePrefix, is "${mode}"`)
       return ranges
