@@ -6,8 +6,9 @@ import type { HostRoutes, PathRoute, Target } from './route-table.ts'
 const target = (backend: string): Target => ({ backend, labels: {} })
 const rule = (text: string): PathRoute => {
   const [match, path = ''] = text.split(' ')
-  return { match: match === 'Exact' ? 'exact' : 'prefix', path, target: target(text) }
+  return { match: MATCHES[match as keyof typeof MATCHES], path, target: target(text) }
 }
+const MATCHES = { Exact: 'exact', Prefix: 'prefix', Regex: 'regex' } as const
 const host = (...rules: readonly string[]): HostRoutes => ({ paths: rules.map(rule) })
 
 const table = (hosts: Readonly<Record<string, HostRoutes>>): Matcher => {
@@ -81,24 +82,53 @@ describe('hosts', () => {
   })
 })
 
-/** The rule as the API states it: matching rules, longest path first, then exact. */
+/** The rule as the API states it: matching rules, longest path first, then exact; an expression gives way only to an exact path and to longer ones. */
 const naive = (rules: readonly PathRoute[], path: string): PathRoute | undefined => {
   const elements = (text: string): readonly string[] => text.split('/').filter((element) => element !== '')
-  const matches = (candidate: PathRoute): boolean =>
-    candidate.match === 'exact'
-      ? candidate.path === path
-      : elements(candidate.path).every((element, i) => elements(path)[i] === element)
-  return [...rules]
-    .filter(matches)
-    .sort((a, b) => b.path.length - a.path.length || Number(b.match === 'exact') - Number(a.match === 'exact'))[0]
+  const matches = (candidate: PathRoute): boolean => {
+    if (candidate.match === 'exact') return candidate.path === path
+    if (candidate.match === 'regex') return new RegExp(`^(?:${candidate.path})`, 'i').test(path)
+    return elements(candidate.path).every((element, i) => elements(path)[i] === element)
+  }
+  const rank = { exact: 0, regex: 1, prefix: 2 }
+  const found = [...rules].filter(matches).sort((a, b) => b.path.length - a.path.length || rank[a.match] - rank[b.match])
+  const plain = found.find(({ match }) => match !== 'regex')
+  return plain?.match === 'exact' ? plain : found[0]
 }
+
+describe('an expression', () => {
+  it.each<[string, string, readonly string[] | undefined]>([
+    ['/api/(v[0-9]+)/(.*)', '/api/v2/items', ['/api/v2/items', 'v2', 'items']],
+    ['/api/(v[0-9]+)/(.*)', '/API/V2/items', ['/API/V2/items', 'V2', 'items']],
+    ['/foo(/|$)(.*)', '/foo', ['/foo', '', '']],
+    ['/foo(/|$)(.*)', '/foo/bar', ['/foo/bar', '/', 'bar']],
+    ['/foo(/|$)(.*)', '/foobar', undefined],
+    ['/foo', '/foobar', ['/foo']],
+    ['foo', '/foo', undefined],
+    ['/a|/b', '/b', ['/b']],
+  ])('%s on %s captures %j', (source, path, captures) => {
+    expect(table({ h: host(`Regex ${source}`) }).match('h', path)?.captures).toEqual(captures)
+  })
+
+  it('takes time in proportion to the path, whatever it is', () => {
+    const matcher = table({ h: host('Regex /(a*)*b') })
+    const begun = performance.now()
+    expect(matcher.match('h', `/${'a'.repeat(5_000)}`)).toBeUndefined()
+    // A backtracking engine would not end before the universe does.
+    expect(performance.now() - begun).toBeLessThan(2_000)
+  })
+})
 
 describe('against a naive model', () => {
   const element = fc.constantFrom('a', 'aa', 'b', 'constructor')
   const path = fc
     .tuple(fc.array(element, { maxLength: 4 }), fc.boolean())
     .map(([elements, slash]) => (elements.length === 0 ? '/' : `/${elements.join('/')}${slash ? '/' : ''}`))
-  const anyRule = fc.tuple(fc.constantFrom('Exact', 'Prefix'), path).map(([type, text]) => `${type} ${text}`)
+  const expression = fc.constantFrom('/a', '/A(/|$)(.*)', '/a+/', '/[ab]/?', '/(a|b)(/.*)?', '.*', '/.*b$', '/aa/(.*)')
+  const anyRule = fc.oneof(
+    fc.tuple(fc.constantFrom('Exact', 'Prefix'), path).map(([type, text]) => `${type} ${text}`),
+    expression.map((text) => `Regex ${text}`),
+  )
 
   it('chooses the same rule', () => {
     fc.assert(

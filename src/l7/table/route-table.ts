@@ -103,12 +103,16 @@ export interface HealthCheck {
 export interface ClientAuth {
   /** PEM of the authorities. */
   readonly ca: string
-  /** `required`: no certificate, or one that does not verify, is answered 400; `optional`: none is well; `optional-no-ca`: any is well. */
+  /**
+   * `required`: no certificate, or one that does not verify, is answered 400; `optional`: none is well; `optional-no-ca`: also one of an
+   * unknown issuer (as nginx's `optional_no_ca`; an expired one is not).
+   */
   readonly verify: 'required' | 'optional' | 'optional-no-ca'
+  /** Most certificates between the client's and the root, as OpenSSL counts. */
   readonly depth: number
-  /** Send the client's certificate to the pod as `ssl-client-cert`, with `ssl-client-verify` and the names. */
+  /** Send the client's certificate to the pod as `ssl-client-cert`; `ssl-client-verify` and the names are always sent. */
   readonly passToUpstream: boolean
-  /** RE2 expression that the subject's common name must match. */
+  /** RE2 expression that the subject's whole common name must match (without `CN=`); 403 otherwise. */
   readonly commonName?: string
   /** Where a client that is refused is sent instead. */
   readonly errorPage?: string
