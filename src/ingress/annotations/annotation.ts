@@ -4,7 +4,7 @@ import { isNot, type Parser } from './grammar/reading.ts'
 export type Guard = 'authentication' | 'access' | 'limits' | 'client-certificates'
 
 /** How near we are to what ingress-nginx does: as it, otherwise, accepted without effect, not at all. */
-export type Treatment = 'honoured' | 'differs' | 'no-effect' | 'refused'
+type Treatment = 'honoured' | 'differs' | 'no-effect' | 'refused'
 
 /** One annotation: its grammar, and what becomes of it. */
 export interface Annotation<T> {

@@ -62,8 +62,6 @@ type Known = typeof nginxAnnotations & typeof fairwayAnnotations
 /** The values of one Ingress, by the annotation's name without its prefix; what is not there was not set, or not readable. */
 export type Values = ValuesOf<Known>
 
-export type AnnotationName = keyof Known
-
 /** All of them, with their prefixes. */
 export const annotationTable: ReadonlyMap<string, Annotation<unknown>> = new Map([
   ...Object.entries(nginxAnnotations).map(([name, row]) => [NGINX_PREFIX + name, row] as const),

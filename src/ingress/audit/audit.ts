@@ -1,6 +1,7 @@
 import type { ConfigMap, Ingress, IngressClass, Secret, Service } from '../../api/index.ts'
 import { annotationsOf, annotationTable, ingressSettings, readDefaults } from '../annotations/index.ts'
 import { CLASS_ANNOTATION, CONTROLLER_NAME, keyOf, type RouteProblemReason, Routes } from '../routes/index.ts'
+import type { AuditEntry, AuditVerdict } from './entry.ts'
 import { pathEntries } from './paths.ts'
 
 /** What is known of a cluster that moves from ingress-nginx; objects that are not there are not missed. */
@@ -12,25 +13,13 @@ export interface AuditInput {
   readonly configMaps?: readonly ConfigMap[]
 }
 
-/** As in ingress-nginx, otherwise, without effect, not at all. */
-export type AuditVerdict = 'honoured' | 'differs' | 'no-effect' | 'refused'
-
-export interface AuditEntry {
-  /** `namespace/name`. */
-  readonly ingress: string
-  /** An annotation, or the place in the spec. */
-  readonly subject: string
-  readonly verdict: AuditVerdict
-  readonly note: string
-}
-
 export interface Audit {
   readonly entries: readonly AuditEntry[]
   /** What holds for every Ingress, whatever it says. */
   readonly general: readonly string[]
 }
 
-export const GENERAL: readonly string[] = [
+const GENERAL: readonly string[] = [
   'paths are normalised (., .., //, encoded letters) as in nginx before they are matched; here pods see the normalised path too, %2F stays encoded, and bad escapes get 400',
   'a request without the trailing slash of a path is served, not redirected with 301',
   'limits, sessions and caches are counted by each replica, as in ingress-nginx',

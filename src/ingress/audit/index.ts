@@ -1,1 +1,2 @@
-export { type Audit, type AuditEntry, type AuditInput, type AuditVerdict, auditIngresses } from './audit.ts'
+export { type Audit, type AuditInput, auditIngresses } from './audit.ts'
+export type { AuditVerdict } from './entry.ts'

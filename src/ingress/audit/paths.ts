@@ -1,7 +1,7 @@
 import type { HTTPIngressPath, Ingress } from '../../api/index.ts'
 import { annotationsOf, usesRegex } from '../annotations/index.ts'
 import { keyOf } from '../routes/index.ts'
-import type { AuditEntry } from './audit.ts'
+import type { AuditEntry } from './entry.ts'
 
 interface PlacedPath {
   readonly host: string

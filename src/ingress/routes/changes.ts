@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util'
 import type { RouteTable, TableDelta } from '../../l7/table/index.ts'
 
 const MAPS = ['hosts', 'backends', 'tlsHosts', 'certificates', 'clientAuth', 'passthrough'] as const
@@ -28,7 +27,7 @@ export const realChanges = (table: RouteTable, delta: MutableDelta): TableDelta 
     clientAuth: changed(table.clientAuth, clientAuth),
     passthrough: changed(table.passthrough, passthrough),
   }
-  const fallback = isDeepStrictEqual(table.fallback ?? null, delta.fallback ?? null) ? undefined : delta.fallback
+  const fallback = same(table.fallback ?? null, delta.fallback ?? null) ? undefined : delta.fallback
   const size = Object.values(maps).reduce((sum, map) => sum + map.size, 0)
   return size === 0 && fallback === undefined ? undefined : { ...maps, fallback }
 }
@@ -36,5 +35,10 @@ export const realChanges = (table: RouteTable, delta: MutableDelta): TableDelta 
 const changed = <T>(
   table: ReadonlyMap<string, T> | undefined,
   delta: ReadonlyMap<string, T | null>,
-): ReadonlyMap<string, T | null> =>
-  new Map([...delta].filter(([key, value]) => !isDeepStrictEqual(table?.get(key) ?? null, value)))
+): ReadonlyMap<string, T | null> => new Map([...delta].filter(([key, value]) => !same(table?.get(key) ?? null, value)))
+
+/** The compilers build equal values in the same order of keys. */
+const same = (a: unknown, b: unknown): boolean => a === b || textOf(a) === textOf(b)
+
+const textOf = (value: unknown): string =>
+  JSON.stringify(value, (_, each: unknown) => (each instanceof Map ? { map: [...each] } : each)) ?? 'undefined'

@@ -1,7 +1,8 @@
 import type { HTTPIngressPath, Ingress, IngressBackend } from '../../api/index.ts'
 import { type ClientAuth, canonicalPath, type HostRoutes, type PathRoute, type Target } from '../../l7/table/index.ts'
-import { annotationsOf, expression, type IngressSettings, usesRegex } from '../annotations/index.ts'
+import { annotationsOf, expression, usesRegex } from '../annotations/index.ts'
 import { attachCanaries } from './canaries.ts'
+import type { DraftRoute, HostInput } from './host-input.ts'
 import { hostName, hostPattern } from './host-pattern.ts'
 import { appRoot, closed, hostClientAuth, passthroughTarget } from './host-settings.ts'
 import { NeedsBuilder } from './needs.ts'
@@ -18,16 +19,6 @@ export interface LostRoute {
   readonly winner: string
 }
 
-export interface HostInput {
-  readonly pattern: string
-  /** The host whose rules are taken: another one for an alias. */
-  readonly ruleHost: string
-  readonly ingresses: readonly Ingress[]
-  /** A certificate is served for it. */
-  readonly hasTls: boolean
-  settings(ingress: Ingress): IngressSettings
-}
-
 export interface CompiledHost {
   /** Undefined when no rule is for this host. */
   readonly routes: HostRoutes | undefined
@@ -36,14 +27,6 @@ export interface CompiledHost {
   readonly needs: Needs
   readonly problems: readonly RouteProblem[]
   readonly lost: readonly LostRoute[]
-}
-
-/** A route as it is put together, with where it came from. */
-export interface DraftRoute {
-  readonly route: PathRoute
-  readonly ingress: Ingress
-  /** As the rule has it; canaries find their main rule by these two. */
-  readonly rule: Pick<HTTPIngressPath, 'path' | 'pathType'>
 }
 
 const isCanary = (ingress: Ingress): boolean => annotationsOf(ingress).values.canary === true

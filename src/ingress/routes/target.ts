@@ -6,7 +6,7 @@ import type { NeedsBuilder } from './needs.ts'
 import { keyOf } from './problem.ts'
 
 /** Where a target stands, for its policy. */
-export interface TargetPlace {
+interface TargetPlace {
   readonly pattern: string
   readonly match: 'exact' | 'prefix' | 'regex' | 'default'
   readonly path: string

@@ -4,9 +4,6 @@ export type Reading<T> = { readonly ok: true; readonly value: T } | { readonly o
 /** A closed grammar: total, pure, and never wider than what it says. */
 export type Parser<T> = (text: string) => Reading<T>
 
-/** What a parser reads. */
-export type Read<P> = P extends Parser<infer T> ? T : never
-
 export const is = <T>(value: T): Reading<T> => ({ ok: true, value })
 export const isNot = (why: string): { readonly ok: false; readonly why: string } => ({ ok: false, why })
 
@@ -15,14 +12,6 @@ export const map =
   (text) => {
     const reading = parser(text)
     return reading.ok ? is(change(reading.value)) : reading
-  }
-
-/** Narrows what a parser accepts. */
-export const where =
-  <T>(parser: Parser<T>, holds: (value: T) => boolean, why: string): Parser<T> =>
-  (text) => {
-    const reading = parser(text)
-    return !reading.ok || holds(reading.value) ? reading : isNot(why)
   }
 
 /** One of these words, exactly. */

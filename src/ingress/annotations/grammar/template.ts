@@ -39,7 +39,7 @@ const LONGEST = 2_048
 const PIECE = /\$(?:\{([A-Za-z0-9_]+)\}|([1-9](?![0-9])|[A-Za-z_][A-Za-z0-9_]*))|[^$]+|\$/g
 
 /** Text with variables; `literal` says which text may stand between them. */
-export const template =
+const template =
   (literal: RegExp, what: string): Parser<Template> =>
   (text) => {
     if (text === '' || text.length > LONGEST) return isNot(`${what} of 1 to ${LONGEST} characters`)

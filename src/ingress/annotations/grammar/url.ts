@@ -79,7 +79,7 @@ const authorityOf = (text: string): Reading<Template> => {
 }
 
 /** Neighbouring texts as one. */
-export const joined = (parts: Template): Template => {
+const joined = (parts: Template): Template => {
   const result: (string | Variable)[] = []
   for (const part of parts) {
     const last = result.at(-1)

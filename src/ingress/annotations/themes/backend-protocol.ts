@@ -1,5 +1,5 @@
 import type { Backend } from '../../../l7/table/index.ts'
-import { differs, honoured, type ValuesOf } from '../annotation.ts'
+import { differs, honoured } from '../annotation.ts'
 import { is, isNot, type Parser } from '../grammar/reading.ts'
 import { boolean } from '../grammar/scalars.ts'
 
@@ -21,8 +21,6 @@ export const backendProtocolAnnotations = {
   'backend-protocol': honoured(protocol),
   'service-upstream': differs(boolean, 'the ClusterIP is one endpoint: no retries, no affinity'),
 } as const
-
-export type BackendProtocolValues = ValuesOf<typeof backendProtocolAnnotations>
 
 /** What pods speak by `appProtocol` of a Service's port (KEP-3726 and older customs); undefined: nothing that we know. */
 export const appProtocol = (text: string | undefined): Backend['protocol'] => {

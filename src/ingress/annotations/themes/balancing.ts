@@ -11,7 +11,7 @@ const BALANCES: Readonly<Record<string, NonNullable<Backend['balance']>>> = {
   least_conn: 'least-requests',
 }
 
-export const balance: Parser<NonNullable<Backend['balance']>> = (text) => {
+const balance: Parser<NonNullable<Backend['balance']>> = (text) => {
   const found = Object.hasOwn(BALANCES, text) ? BALANCES[text] : undefined
   return found === undefined ? isNot(`one of ${Object.keys(BALANCES).join(', ')}`) : is(found)
 }

@@ -1,4 +1,4 @@
-import { differs, type ValuesOf } from '../annotation.ts'
+import { differs } from '../annotation.ts'
 import { hostPatternName } from '../grammar/names.ts'
 import { listOf } from '../grammar/reading.ts'
 import { boolean } from '../grammar/scalars.ts'
@@ -13,5 +13,3 @@ export const hostAnnotations = {
     'to the pods behind the path /, not to the ClusterIP; by the one listener, without a proxy in front',
   ),
 } as const
-
-export type HostValues = ValuesOf<typeof hostAnnotations>

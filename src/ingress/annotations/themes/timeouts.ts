@@ -18,7 +18,7 @@ const CONDITIONS: Readonly<Record<string, readonly RetryCondition[]>> = {
 }
 
 /** `error timeout http_502`, or `off`. */
-export const retryConditions: Parser<readonly RetryCondition[]> = (text) => {
+const retryConditions: Parser<readonly RetryCondition[]> = (text) => {
   if (text === 'off') return is([])
   const words = text.split(/ +/)
   const isKnown = words.every((word) => Object.hasOwn(CONDITIONS, word))
@@ -29,7 +29,7 @@ export const retryConditions: Parser<readonly RetryCondition[]> = (text) => {
 
 const MOST_TRIES = 100
 /** 0 is "no limit" in nginx. */
-export const tries: Parser<number> = integer(0, MOST_TRIES)
+const tries: Parser<number> = integer(0, MOST_TRIES)
 
 export const timeoutAnnotations = {
   'proxy-connect-timeout': honoured(seconds),
