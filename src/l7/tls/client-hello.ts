@@ -1,5 +1,5 @@
 /** What the first message of a TLS client says, before any key is agreed. */
-export interface ClientHello {
+interface ClientHello {
   /** As the client spelled it; undefined without SNI. */
   readonly serverName: string | undefined
   /** ALPN, in the client's order. */

@@ -10,7 +10,7 @@ import { createTlsServer } from './server.ts'
 import type { HostClientAuth, ServerNames } from './server-names.ts'
 
 /** A TLS connection that is ready for requests. */
-export interface TlsConnection {
+interface TlsConnection {
   readonly socket: tls.TLSSocket
   /** The accepted socket beneath. */
   readonly accepted: net.Socket
