@@ -26,21 +26,22 @@ export const createCache = <T extends KubeObject>(indexes: Indexes<T>, log: Logg
       return []
     }
   }
-  const put = (key: string, object: T): void => {
+  /** From the object that was in before, so that values need not be kept. */
+  const put = (key: string, object: T, previous: T | undefined): void => {
     objects.set(key, object)
-    namespaces.set(key, [object.metadata.namespace ?? ''], object)
-    for (const [name, index] of byName) index.set(key, valuesOf(name, object), object)
+    namespaces.change(key, previous && namespaceOf(previous), namespaceOf(object), object)
+    for (const [name, index] of byName) index.change(key, previous && valuesOf(name, previous), valuesOf(name, object), object)
   }
-  const drop = (key: string): void => {
+  const drop = (key: string, previous: T): void => {
     objects.delete(key)
-    namespaces.remove(key)
-    for (const index of byName.values()) index.remove(key)
+    namespaces.change(key, namespaceOf(previous), [], previous)
+    for (const [name, index] of byName) index.change(key, valuesOf(name, previous), [], previous)
   }
   const set = (object: T): readonly Change<T>[] => {
     const key = cacheKey(object.metadata.namespace, object.metadata.name)
     const previous = objects.get(key)
     if (previous && sameVersion(previous, object)) return []
-    put(key, object)
+    put(key, object, previous)
     if (!previous) return [{ type: 'added', object }]
     if (previous.metadata.uid === object.metadata.uid) return [{ type: 'updated', object, previous }]
     return [
@@ -50,8 +51,9 @@ export const createCache = <T extends KubeObject>(indexes: Indexes<T>, log: Logg
   }
   const remove = (object: T): readonly Change<T>[] => {
     const key = cacheKey(object.metadata.namespace, object.metadata.name)
-    if (!objects.has(key)) return []
-    drop(key)
+    const previous = objects.get(key)
+    if (!previous) return []
+    drop(key, previous)
     return [{ type: 'deleted', object }]
   }
   const lister: Lister<T> = {
@@ -82,35 +84,39 @@ const sameVersion = (a: KubeObject, b: KubeObject): boolean =>
   a.metadata.resourceVersion !== undefined &&
   a.metadata.resourceVersion === b.metadata.resourceVersion
 
+const namespaceOf = ({ metadata: { namespace = '' } }: KubeObject): readonly string[] => [namespace]
+
 interface Index<T> {
   get(value: string): readonly T[]
-  set(key: string, values: readonly string[], object: T): void
-  remove(key: string): void
+  /** The object had the values `before` and has `after`. */
+  change(key: string, before: readonly string[] | undefined, after: readonly string[], object: T): void
 }
 
+/** One object or several by key: most values of an index have one, and a map costs 200 bytes. */
+type Bucket<T> = { readonly key: string; readonly object: T } | Map<string, T>
+
 const createIndex = <T>(): Index<T> => {
-  const buckets = new Map<string, Map<string, T>>()
-  const valuesByKey = new Map<string, readonly string[]>()
+  const buckets = new Map<string, Bucket<T>>()
   const leave = (key: string, value: string): void => {
     const bucket = buckets.get(value)
-    bucket?.delete(key)
-    if (bucket?.size === 0) buckets.delete(value)
+    if (bucket instanceof Map) bucket.delete(key)
+    if (bucket instanceof Map ? bucket.size === 0 : bucket?.key === key) buckets.delete(value)
   }
-  const remove = (key: string): void => {
-    for (const value of valuesByKey.get(key) ?? []) leave(key, value)
-    valuesByKey.delete(key)
+  const join = (key: string, value: string, object: T): void => {
+    const bucket = buckets.get(value)
+    if (bucket instanceof Map) bucket.set(key, object)
+    else if (bucket === undefined || bucket.key === key) buckets.set(value, { key, object })
+    else buckets.set(value, new Map([[bucket.key, bucket.object]]).set(key, object))
   }
   return {
-    get: (value) => [...(buckets.get(value)?.values() ?? [])],
-    remove,
-    set(key, values, object) {
-      for (const old of valuesByKey.get(key) ?? []) if (!values.includes(old)) leave(key, old)
-      for (const value of values) {
-        const bucket = buckets.get(value)
-        if (bucket) bucket.set(key, object)
-        else buckets.set(value, new Map([[key, object]]))
-      }
-      valuesByKey.set(key, values)
+    get(value) {
+      const bucket = buckets.get(value)
+      if (bucket instanceof Map) return [...bucket.values()]
+      return bucket === undefined ? [] : [bucket.object]
+    },
+    change(key, before = [], after, object) {
+      for (const value of before) if (!after.includes(value)) leave(key, value)
+      for (const value of after) join(key, value, object)
     },
   }
 }

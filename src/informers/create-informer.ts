@@ -11,6 +11,8 @@ export interface InformerOptions<T extends KubeObject> extends Selection {
   readonly client: Client
   readonly kind: Kind<T>
   readonly indexes?: Indexes<T>
+  /** What of an object the cache holds, with its name, namespace, uid and resourceVersion at least; all but `managedFields` when left out. */
+  readonly keep?: (object: T) => T
   readonly clock: Clock
   readonly log: Logger
   /** For the jitter; `Math.random` when left out. */
@@ -19,7 +21,7 @@ export interface InformerOptions<T extends KubeObject> extends Selection {
 
 /** An informer that does nothing until `start`, which returns at once: the server may come later. It can be started once. */
 export const createInformer = <T extends KubeObject>(options: InformerOptions<T>): Informer<T> => {
-  const { client, kind, namespace, labelSelector, fieldSelector, indexes = {}, clock, random } = options
+  const { client, kind, namespace, labelSelector, fieldSelector, indexes = {}, keep, clock, random } = options
   const log = options.log.child({ informer: kind.plural })
   const cache = createCache<T>(indexes, log)
   const fanOut = createFanOut(cache, log)
@@ -57,6 +59,7 @@ export const createInformer = <T extends KubeObject>(options: InformerOptions<T>
         clock,
         log,
         signal,
+        ...(keep === undefined ? {} : { keep }),
         ...(random === undefined ? {} : { random }),
       })
       return { stopped }

@@ -15,6 +15,8 @@ export interface ReflectorOptions<T extends KubeObject> {
   readonly kind: Kind<T>
   readonly selection: Selection
   readonly target: ReflectorTarget<T>
+  /** What of an object is handed on; all but `managedFields` when left out. */
+  readonly keep?: (object: T) => T
   readonly clock: Clock
   readonly log: Logger
   readonly signal: AbortSignal
@@ -135,19 +137,19 @@ const listAll = async <T extends KubeObject>(options: ReflectorOptions<T>, sessi
     if (isExpired(error)) return readPages(options, undefined)
     throw error
   })
-  options.target.replace(pages.items.map(withoutManagedFields))
+  options.target.replace(pages.items)
   session.resourceVersion = pages.resourceVersion
 }
 
 const readPages = async <T extends KubeObject>(
-  { client, kind, selection, signal }: ReflectorOptions<T>,
+  { client, kind, selection, signal, keep = withoutManagedFields }: ReflectorOptions<T>,
   limit: number | undefined,
 ): Promise<{ readonly items: readonly T[]; readonly resourceVersion: string }> => {
   const first = await client.list(kind, { ...selection, signal, ...(limit === undefined ? {} : { limit }) })
-  const items = [...first.items]
+  const items = first.items.map(keep)
   for (let token = first.continue; token; ) {
     const page = await client.list(kind, { ...selection, signal, continue: token, ...(limit === undefined ? {} : { limit }) })
-    for (const item of page.items) items.push(item)
+    for (const item of page.items) items.push(keep(item))
     token = page.continue
   }
   return { items, resourceVersion: first.resourceVersion }
@@ -155,7 +157,7 @@ const readPages = async <T extends KubeObject>(
 
 /** Follows one watch to its end; without a revision it asks for the state itself first. */
 const follow = async <T extends KubeObject>(options: ReflectorOptions<T>, session: Session): Promise<void> => {
-  const { client, kind, selection, target, random = Math.random } = options
+  const { client, kind, selection, target, keep = withoutManagedFields, random = Math.random } = options
   const stream = guardedStream(options)
   let initial: T[] | undefined = session.resourceVersion === undefined ? [] : undefined
   try {
@@ -174,9 +176,9 @@ const follow = async <T extends KubeObject>(options: ReflectorOptions<T>, sessio
         initial = undefined
         session.resourceVersion = event.resourceVersion
       } else if (initial) {
-        initial = collect(initial, event)
+        initial = collect(initial, { ...event, object: keep(event.object) })
       } else {
-        target.apply({ ...event, object: withoutManagedFields(event.object) })
+        target.apply({ ...event, object: keep(event.object) })
         session.resourceVersion = event.object.metadata.resourceVersion ?? session.resourceVersion
       }
     }
@@ -188,12 +190,12 @@ const follow = async <T extends KubeObject>(options: ReflectorOptions<T>, sessio
 /** An object may change or go before the initial state is complete. */
 const collect = <T extends KubeObject>(initial: T[], event: Extract<WatchEvent<T>, { object: T }>): T[] => {
   if (event.type === 'ADDED') {
-    initial.push(withoutManagedFields(event.object))
+    initial.push(event.object)
     return initial
   }
   const { namespace, name } = event.object.metadata
   const rest = initial.filter((object) => object.metadata.name !== name || object.metadata.namespace !== namespace)
-  return event.type === 'DELETED' ? rest : [...rest, withoutManagedFields(event.object)]
+  return event.type === 'DELETED' ? rest : [...rest, event.object]
 }
 
 interface GuardedStream {

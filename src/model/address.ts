@@ -16,7 +16,9 @@ export const namedAddress = (text: string): NamedAddress | AddressRefusal => {
   const address = readAddress(text.trim())?.address
   if (address === undefined) return 'InvalidAddress'
   if (isUnspecified(address) || isMulticast(address) || isBroadcast(address)) return 'ForbiddenAddress'
-  return { text: formatAddress(address), family: address.family }
+  const canonicalText = formatAddress(address)
+  // Most are canonical: the object's own text costs no memory.
+  return { text: canonicalText === text ? text : canonicalText, family: address.family }
 }
 
 const isBroadcast = (address: Address): boolean => address.family === 'IPv4' && address.value === 0xffff_ffffn

@@ -95,16 +95,26 @@ interface RouteInput {
   readonly why: RouteReason
 }
 
-/** Dropping where only this node has none lets load balancers and clients try another node; rejecting says that nobody serves. */
-const route = ({ isLocal, masquerade, someEndpoint, why }: RouteInput): Route => ({
-  set: isLocal ? 'local' : 'cluster',
-  masquerade: masquerade ? 'always' : 'hairpin',
-  whenEmpty: isLocal && someEndpoint ? 'drop' : 'reject',
-  why,
-})
+/** Dropping where only this node has none lets load balancers and clients try another node; rejecting says that nobody serves. Equal routes are one object. */
+const route = ({ isLocal, masquerade, someEndpoint, why }: RouteInput): Route => {
+  const isDropped = isLocal && someEndpoint
+  const id = `${isLocal} ${masquerade} ${isDropped} ${why}`
+  const known = ROUTES.get(id)
+  if (known !== undefined) return known
+  const made: Route = {
+    set: isLocal ? 'local' : 'cluster',
+    masquerade: masquerade ? 'always' : 'hairpin',
+    whenEmpty: isDropped ? 'drop' : 'reject',
+    why,
+  }
+  ROUTES.set(id, made)
+  return made
+}
+
+const ROUTES = new Map<string, Route>()
 
 /** The form of the field before spec.loadBalancerSourceRanges, still read when that is empty. */
-const SOURCE_RANGES_ANNOTATION = 'service.beta.kubernetes.io/load-balancer-source-ranges'
+export const SOURCE_RANGES_ANNOTATION = 'service.beta.kubernetes.io/load-balancer-source-ranges'
 
 /**
  * Ranges of the other family say nothing about this one, as in kube-proxy: a Service with IPv4 ranges only has an open IPv6 VIP.

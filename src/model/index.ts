@@ -1,5 +1,6 @@
 export { canonical } from './address.ts'
 export { type Candidate, decide, isAllowed, type Matched, type Packet, type Verdict } from './decide.ts'
+export { serviceEssence, sliceEssence } from './essence.ts'
 export {
   type AllowedSources,
   type ChosenBecause,

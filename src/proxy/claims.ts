@@ -39,7 +39,7 @@ export const createClaims = (): Claims => {
     update(key, wanted) {
       const affected = new Set<string>()
       const addresses = wanted === undefined ? [] : addressesOf(wanted)
-      const before = asked.get(key)?.ids ?? new Set<string>()
+      const before = asked.get(key)?.ids ?? []
       const after = new Set(wanted === undefined ? [] : placesOf(wanted.forwarding, addresses).map(({ id }) => id))
       const createdAt = wanted?.createdAt ?? ''
       for (const id of new Set([...before, ...after])) {
@@ -50,7 +50,7 @@ export const createClaims = (): Claims => {
         for (const other of others) affected.add(other.key)
       }
       if (after.size === 0) asked.delete(key)
-      else asked.set(key, { ids: after, addresses })
+      else asked.set(key, { ids: [...after], addresses })
       return affected
     },
     grant(forwarding) {
@@ -72,7 +72,7 @@ const bySeniority = (a: Claimant, b: Claimant): number => compare(a.createdAt, b
 const compare = (a: string, b: string): number => (a === b ? 0 : a < b ? -1 : 1)
 
 interface Asked {
-  readonly ids: ReadonlySet<string>
+  readonly ids: readonly string[]
   readonly addresses: readonly string[]
 }
 
