@@ -37,7 +37,7 @@ export const judge = ({ wanted, secret, server, nowMs }: DueInput): Verdict => {
 }
 
 /** In the order of their names. */
-const hostsOf = ({ subjectAltName = '' }: X509Certificate): readonly string[] =>
+export const hostsOf = ({ subjectAltName = '' }: X509Certificate): readonly string[] =>
   subjectAltName
     .split(', ')
     .filter((name) => name.startsWith('DNS:'))

@@ -25,13 +25,22 @@ export const labelsOf = (role: Role): Readonly<Record<string, string>> => ({
   'app.kubernetes.io/managed-by': 'fairway',
 })
 
+/** Where replicas keep what they share; the Secrets of others that lie in the same namespace are not touched. */
+export interface Place {
+  readonly namespace: string
+  /** The same for all replicas, and another one for each set of replicas. */
+  readonly instance: string
+}
+
+export const INSTANCE_LABEL = 'fairway.dev/acme-instance'
+
 /** Watched by every replica. */
-export const CHALLENGES_SECRET = 'fairway-acme-challenges'
+export const challengesSecret = ({ instance }: Place): string => `${instance}-acme-challenges`
 
 /** Every server has an account of its own. */
-export const accountSecret = (server: string): string => `fairway-acme-account-${digest(server)}`
+export const accountSecret = ({ instance }: Place, server: string): string => `${instance}-acme-account-${digest(server)}`
 
 /** Of the certificate that lies in the Secret `namespace/name`. */
-export const orderSecret = (certificate: string): string => `fairway-acme-order-${digest(certificate)}`
+export const orderSecret = ({ instance }: Place, certificate: string): string => `${instance}-acme-order-${digest(certificate)}`
 
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16)
