@@ -4,6 +4,8 @@ import {
   classConfig,
   createIngress,
   createIngressStatus,
+  createStreamEngine,
+  createStreams,
   type IngressController,
   publishEntries,
   type StatusEntries,
@@ -47,7 +49,37 @@ export const startIngress = async (deps: DataPlaneDeps, informers: ClusterInform
       log,
     }),
   )
+  await startStreams(deps, informers, running)
   return ingress
+}
+
+/** Where ingress-nginx's manuals put the ports of TCP and UDP services. */
+const TCP_SERVICES = 'ingress-nginx/tcp-services'
+const UDP_SERVICES = 'ingress-nginx/udp-services'
+const STREAM_DRAIN_MS = 5_000
+
+const startStreams = async (deps: DataPlaneDeps, informers: ClusterInformers, running: RunningEngine): Promise<void> => {
+  const { lifecycle, clock, log, options } = deps
+  const { address } = options.ingress
+  const engine = createStreamEngine({ address, trustedProxies: [], drainMs: STREAM_DRAIN_MS, clock, log })
+  await lifecycle.start(engine)
+  const reserved = [running.http, running.https].flatMap((port) =>
+    port === undefined ? [] : [[port, 'the Ingress’ own'] as const],
+  )
+  const streams = createStreams({
+    services: informers.services,
+    slices: informers.endpointSlices,
+    configMaps: followEverything(informers.configMaps),
+    tcp: TCP_SERVICES,
+    udp: UDP_SERVICES,
+    reserved: new Map(reserved),
+    trustedProxies: [],
+    engine,
+    recorder: recorderOf(deps, 'fairway-ingress'),
+    clock,
+    log,
+  })
+  await lifecycle.start(streams)
 }
 
 /** The ports are worth telling where they are not those that everybody expects. */

@@ -12,7 +12,8 @@ import {
   serviceKind,
 } from '../api/index.ts'
 import { endpointSlice, ingress, service } from '../api/testing/index.ts'
-import { type Running, realClock, silentLogger } from '../base/index.ts'
+import { aborted, type Running, realClock, silentLogger } from '../base/index.ts'
+import { pausedClock } from '../base/testing/paused-clock.ts'
 import type { EventText } from '../client/index.ts'
 import { fakeApi } from '../client/testing/index.ts'
 import { createInformer, createReferencedInformer } from '../informers/index.ts'
@@ -51,7 +52,7 @@ interface Started {
   stop(): Promise<void>
 }
 
-interface Options extends Pick<Parameters<typeof createIngress>[0], 'defaultCertificate' | 'configMap'> {
+interface Options extends Pick<Parameters<typeof createIngress>[0], 'clock' | 'configMap' | 'defaultCertificate'> {
   /** Updates that the engine refuses. */
   readonly failures?: number
 }
@@ -263,6 +264,30 @@ describe('Secrets', () => {
     })
     expect([...engine.hosts.keys()].sort()).toEqual(['closed.io', 'shop.io'])
     expect(events.map(({ about, reason }) => `${about} ${reason}`)).toEqual(['closed SecretForbidden'])
+  })
+
+  it('that are not answered for in time keep no other host waiting', async () => {
+    const clock = pausedClock()
+    let isStarted = false
+    const starting = start(
+      (fake) => {
+        basics(fake)
+        fake.put(ingressKind, tls('silent').build())
+        fake.intercept = async ({ resource, signal }) => {
+          if (resource === 'secrets') await aborted(signal ?? new AbortController().signal)
+        }
+      },
+      { clock },
+    ).then((started) => {
+      isStarted = true
+      return started
+    })
+    const advanced = async (): Promise<boolean> => {
+      await clock.advance(1_000)
+      return isStarted
+    }
+    await expect.poll(advanced).toBe(true)
+    expect([...(await starting).engine.hosts.keys()].sort()).toEqual(['shop.io', 'silent.io'])
   })
 
   it('one may be the default of all hosts', async () => {

@@ -56,7 +56,8 @@ class Streams {
   async start(signal: AbortSignal): Promise<Running> {
     const { configMaps, services, slices, clock, log } = this.#options
     const queue = createWorkQueue({ clock })
-    configMaps.follow(this.#sources().map(({ key }) => key))
+    const ofOurs = new Set(this.#sources().map(({ key }) => key))
+    configMaps.follow(ofOurs)
     await Promise.all([waitForSync([services, slices], signal), configMaps.ready(signal)])
     await this.#reconcile()
     let retry: Timer | undefined
@@ -64,7 +65,7 @@ class Streams {
       if (key !== undefined && this.#services.has(key)) queue.add(ALL)
     }
     const stops = [
-      configMaps.onChange(() => queue.add(ALL)),
+      configMaps.onChange(({ object }) => ofOurs.has(keyOf(object)) && queue.add(ALL)),
       services.onChange(({ object }) => onService(keyOf(object))),
       slices.onChange((change) => {
         onService(serviceOfSlice(change.object))
