@@ -217,6 +217,32 @@ describe('the settings of a class', () => {
     ])
   })
 
+  it('reach the routes of its Ingresses, and follow the ConfigMap', async () => {
+    const { api, engine, eventually } = await start((fake) => {
+      basics(fake)
+      fake.put(ingressClassKind, withParameters(named))
+      fake.put(configMapKind, settings('class', { 'proxy-body-size': '2m' }))
+    })
+    const limit = () => engine.hosts.get('shop.io')?.paths[0]?.target.policy?.maxBodyBytes
+    expect(limit()).toBe(2 << 20)
+    api.put(configMapKind, settings('class', { 'proxy-body-size': '3m' }))
+    await eventually(() => limit() === 3 << 20)
+  })
+
+  it('stand above those for all classes', async () => {
+    const { engine } = await start(
+      (fake) => {
+        basics(fake)
+        fake.put(ingressClassKind, withParameters(named))
+        fake.put(configMapKind, settings('all', { 'proxy-body-size': '9m', 'proxy-read-timeout': '7' }))
+        fake.put(configMapKind, settings('class', { 'proxy-body-size': '2m' }))
+      },
+      { configMap: 'kube-system/all' },
+    )
+    const policy = engine.hosts.get('shop.io')?.paths[0]?.target.policy
+    expect([policy?.maxBodyBytes, policy?.timeouts?.readMs]).toEqual([2 << 20, 7_000])
+  })
+
   it.each([
     ['another kind', { kind: 'Settings', apiGroup: 'x.io', name: 's' }, 'InvalidParameters'],
     ['a ConfigMap of the cluster', { kind: 'ConfigMap', name: 's' }, 'InvalidParameters'],

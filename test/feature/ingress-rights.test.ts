@@ -1,6 +1,6 @@
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { parseAllDocuments } from 'yaml'
 import { certificateFor } from '../../src/l7/testing/certificates.ts'
 import { type ApiFront, startApiFront } from '../support/api-front.ts'
@@ -32,6 +32,7 @@ describe('fairway ingress with the rights of deploy/', () => {
   let instance: Instance
   let front: ApiFront
   let ingress: RunningIngress
+  let start: () => Promise<RunningIngress>
   let ports: { readonly http: number; readonly https: number }
   let grants: readonly Grant[]
   /** Of the published Service, which has no load balancer here. */
@@ -114,15 +115,16 @@ describe('fairway ingress with the rights of deploy/', () => {
     const [{ spec: deployment } = { spec: undefined }] = manifests.filter(({ kind }) => kind === 'Deployment')
     const args = deployment?.template.spec.containers[0]?.args.slice(1) ?? []
     const replaced = /^--(http|https|health|metrics|ingress-class|shutdown-delay)=/
-    ingress = startIngress(
-      [
-        ...args.filter((arg) => !replaced.test(arg)),
+    start = async () => {
+      const own = [
         ...['--kubeconfig', front.kubeconfig, '--ingress-class', CLASS, '--controller-name', CONTROLLER],
         ...['--http', '127.0.0.1:0', '--https', '127.0.0.1:0', '--workers', '1'],
         ...['--health', `127.0.0.1:${await freePort()}`, '--metrics', `127.0.0.1:${await freePort()}`],
-      ],
-      { POD_NAMESPACE: NAMESPACE, POD_IP: '10.0.0.1' },
-    )
+      ]
+      const env = { POD_NAMESPACE: NAMESPACE, POD_IP: '10.0.0.1' }
+      return startIngress([...args.filter((arg) => !replaced.test(arg)), ...own], env)
+    }
+    ingress = await start()
     ports = await ingress.ready()
   })
   afterAll(undoAll)
@@ -150,6 +152,16 @@ describe('fairway ingress with the rights of deploy/', () => {
   it('keeps the address at its stop while another replica is ready', async () => {
     expect(await ingress.stop()).toBe(0)
     expect(await addresses()).toEqual([{ ip: clusterIP }])
+  })
+
+  it('takes it out when it is the last', async () => {
+    await apply(replicas('10.0.0.1'))
+    const last = await start()
+    await last.ready()
+    // The lease was given back: it leads, and so may write, at once.
+    await vi.waitUntil(() => last.output().includes('this process leads'), SOON)
+    expect(await last.stop()).toBe(0)
+    expect(await addresses()).toBeUndefined()
   })
 
   it('used every right, but those of servers that stream no first state, and of repeated Events', () => {

@@ -45,7 +45,7 @@ export interface LeaderTiming {
 }
 
 /** client-go's defaults. */
-export const defaultTiming: LeaderTiming = { leaseDurationMs: 15_000, renewDeadlineMs: 10_000, retryPeriodMs: 2_000 }
+const defaultTiming: LeaderTiming = { leaseDurationMs: 15_000, renewDeadlineMs: 10_000, retryPeriodMs: 2_000 }
 
 const JITTER = 1.2
 const RELEASE_TIMEOUT_MS = 3_000
