@@ -14,6 +14,7 @@ import {
   sharesNames,
 } from '../../proxy/index.ts'
 import { type GivenFlags, givenFlags } from '../proxy/flags.ts'
+import { growSlowly, staySmall } from '../proxy/heap.ts'
 import { localAddressesOf } from '../proxy/machine.ts'
 import { runProxy } from '../proxy/run.ts'
 import { untilSignalled } from '../until-signalled.ts'
@@ -36,7 +37,9 @@ export const proxy = async (given: GivenFlags): Promise<void> => {
       ...(localAddresses === undefined ? {} : { localAddresses }),
     })
   }
+  growSlowly()
   const onReady = (mode: string, reason: string): void => {
+    staySmall()
     console.log(`ready. node ${settings.nodeName}, mode ${mode} (${reason})`)
   }
   await untilSignalled((signal) => runProxy({ ...common, settings, onReady }, signal))
