@@ -1,6 +1,7 @@
 import type { ForwardedLines } from '../http1/forwarded.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import type { Answer } from '../policy/contract.ts'
+import type { ClientCertificate } from '../tls/client-certificate.ts'
 
 /**
  * The client's side of one request at a time, whatever protocol it speaks. What is sent is added; `flush` lets it go.
@@ -9,6 +10,8 @@ import type { Answer } from '../policy/contract.ts'
 export interface ExchangeClient {
   readonly forwarded: ForwardedLines
   readonly protocol: 'http/1.1' | 'h2'
+  /** Undefined when it was not asked for one. */
+  readonly certificate: ClientCertificate | undefined
   /** Every byte of the request has been read. */
   readonly isRequestComplete: boolean
   /** Bytes of the body have been read. */

@@ -4,8 +4,10 @@ import type { RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import { type Answer, type CompiledPolicy, takesAddedFields, type Verdict, withFieldLines } from '../policy/index.ts'
 import type { Match, RoutePolicy, Target } from '../table/index.ts'
+import { judge } from '../tls/client-certificate.ts'
 import type { ChoiceHint } from '../upstream/backends.ts'
 import type { EndpointPool } from '../upstream/pool.ts'
+import { engineAnswer } from './answers.ts'
 import type { ExchangeClient } from './client.ts'
 import { asErrorPage, type PodError } from './error-page.ts'
 import type { PodRequest } from './pod-request.ts'
@@ -54,13 +56,21 @@ export class Routing {
   take(match: Match, requestId: string, context: EngineContext): Answer | undefined {
     this.target = match.target
     const { policy } = match.target
-    if (policy === undefined) return undefined
+    if (policy === undefined) return this.#judgeCertificate(context)
     this.compiled = context.policies.of(policy)
     this.#view ??= new HeadView(this.#request, this.#client.forwarded)
     this.#view.begin(requestId, match.captures)
     const answer = this.compiled.admit(this.#view)
     this.#isAdmitted = answer === undefined
-    return answer
+    return answer ?? this.#judgeCertificate(context)
+  }
+
+  /** After redirects: plain HTTP shows no certificate. */
+  #judgeCertificate(context: EngineContext): Answer | undefined {
+    const refusal = judge(context.clientAuthOf(this.#request.host), this.#client.certificate)
+    if (refusal === undefined) return undefined
+    const answer = engineAnswer(refusal.status, refusal.reason)
+    return refusal.location === undefined ? answer : { ...answer, fields: `Location: ${refusal.location}\r\n` }
   }
 
   /** The request has ended, whatever became of it. */
@@ -82,6 +92,8 @@ export class Routing {
     pod.target = request.target
     pod.authority = request.authority
     pod.fields = `${request.fields}${this.#client.forwarded.of(request)}X-Request-ID: ${requestId}\r\n`
+    const { certificate } = this.#client
+    if (certificate !== undefined) pod.fields += certificate.fields
     pod.contentLength = request.contentLength
     pod.chunked = request.chunked
     pod.upgrade = request.upgrade

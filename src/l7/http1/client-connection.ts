@@ -66,6 +66,10 @@ export class ClientConnection implements TransportOwner, Timed, BodySink, Reques
     this.#transport = transport
   }
 
+  get certificate(): ClientCertificate | undefined {
+    return this.#serverName?.client
+  }
+
   get isRequestComplete(): boolean {
     return this.#phase !== Phase.length && this.#phase !== Phase.chunked
   }

@@ -1,6 +1,7 @@
 import { answerFields, phraseOf } from '../exchange/answers.ts'
 import type { ExchangeClient } from '../exchange/client.ts'
 import type { Answer } from '../policy/contract.ts'
+import type { ClientCertificate } from '../tls/client-certificate.ts'
 import type { Transport } from '../transport.ts'
 import { lastChunk } from './chunked.ts'
 import type { ForwardedLines } from './forwarded.ts'
@@ -11,6 +12,7 @@ import type { ResponseHead } from './response-head.ts'
 export interface RequestReader {
   readonly transport: Transport
   readonly forwarded: ForwardedLines
+  readonly certificate: ClientCertificate | undefined
   readonly isRequestComplete: boolean
   readonly hasBodyBytes: boolean
   /** The client may send another request on its connection. */
@@ -41,6 +43,10 @@ export class ResponseWriter implements ExchangeClient {
 
   get forwarded(): ForwardedLines {
     return this.#reader.forwarded
+  }
+
+  get certificate(): ClientCertificate | undefined {
+    return this.#reader.certificate
   }
 
   get isRequestComplete(): boolean {

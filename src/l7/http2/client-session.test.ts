@@ -2,6 +2,7 @@ import http2 from 'node:http2'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { EngineSettings } from '../settings.ts'
 import type { Certificate, TableDelta } from '../table/index.ts'
+import { createAuthority } from '../testing/authority.ts'
 import { certificateFor } from '../testing/certificates.ts'
 import { answeringPod, everything, pods, type RawPod, rawClient, rawPod, startEngine, to } from '../testing/harness.ts'
 import { createSelfSigned } from '../tls/self-signed.ts'
@@ -371,5 +372,29 @@ describe('hosts', () => {
     const { session } = await world(one, {}, delta)
     const bodies = await Promise.all([ask(session), ask(session, { ':authority': 'b.test' })])
     expect(bodies.map(({ body }) => body.toString())).toEqual(['ok', 'two'])
+  })
+})
+
+describe('client certificates', () => {
+  it('are asked for and judged as over HTTP/1.1, and told to the pod', async () => {
+    const root = await createAuthority('CN=root')
+    const [good, server] = await Promise.all([root.issue('CN=alice'), certificateFor('a.test')])
+    const clientAuth = { ca: root.certificate.chain, verify: 'required', depth: 1, passToUpstream: false } as const
+    const delta = {
+      tlsHosts: new Map([['a.test', 'a']]),
+      certificates: new Map([['a', server]]),
+      clientAuth: new Map([['a.test', clientAuth]]),
+    }
+    const seen = await pod(OK)
+    const { session, engine } = await world(seen, {}, delta)
+    expect(await ask(session)).toMatchObject({ status: 400, fields: { 'x-fairway-reason': 'client-certificate-required' } })
+    const known = await connectHttp2(engine.tlsPort, { cert: good.chain, key: good.key })
+    cleanup.push(() => known.destroy())
+    expect((await ask(known, { 'ssl-client-verify': 'FORGED' })).status).toBe(200)
+    expect(seen.received.join('')).toMatch(/ssl-client-verify: SUCCESS\r\nssl-client-subject-dn: CN=alice\r\n/)
+    expect(seen.received.join('')).not.toContain('FORGED')
+    const plain = await rawClient(engine.port)
+    plain.send('GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n')
+    expect(await plain.closed()).toMatch(/^HTTP\/1.1 400 /)
   })
 })

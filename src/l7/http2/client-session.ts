@@ -4,6 +4,7 @@ import type { EngineContext } from '../context.ts'
 import type { Timed } from '../deadlines.ts'
 import type { ServerName } from '../http1/client-connection.ts'
 import { ForwardedLines, type Peer } from '../http1/forwarded.ts'
+import type { ClientCertificate } from '../tls/client-certificate.ts'
 import { Allowance } from './allowance.ts'
 import { ClientStream, type StreamOwner } from './client-stream.ts'
 import { sessionOptions } from './session-options.ts'
@@ -47,6 +48,10 @@ export class ClientSession implements StreamOwner, Timed {
     socket.once('end', () => this.destroy())
     this.#session = performServerHandshake(socket, sessionOptions(settings))
     this.#listen(this.#session)
+  }
+
+  get certificate(): ClientCertificate | undefined {
+    return this.#serverName?.client
   }
 
   mayServe(host: string): boolean {

@@ -8,6 +8,7 @@ import type { ForwardedLines } from '../http1/forwarded.ts'
 import { RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import type { Answer } from '../policy/contract.ts'
+import type { ClientCertificate } from '../tls/client-certificate.ts'
 import { grpcAnswer, isGrpc, UNAVAILABLE } from './grpc.ts'
 import { readRequestFields } from './request-fields.ts'
 import { resetStream } from './reset.ts'
@@ -18,6 +19,7 @@ import { trailerLines } from './trailers.ts'
 /** The connection of a stream. */
 export interface StreamOwner {
   readonly forwarded: ForwardedLines
+  readonly certificate: ClientCertificate | undefined
   /** The client may ask for this host on this connection (421 otherwise). */
   mayServe(host: string): boolean
   /** The stream has ended and its object is free; `isReset`: the client gave it up. */
@@ -58,6 +60,7 @@ export class ClientStream implements ExchangeClient, Timed {
   #sendsTrailers = false
   #trailers = ''
   #requestTrailers = ''
+  #hearsDrain = false
   #bodyBytes = 0
 
   constructor(context: EngineContext, owner: StreamOwner) {
@@ -68,6 +71,10 @@ export class ClientStream implements ExchangeClient, Timed {
 
   get forwarded(): ForwardedLines {
     return this.#owner.forwarded
+  }
+
+  get certificate(): ClientCertificate | undefined {
+    return this.#owner.certificate
   }
 
   get isRequestComplete(): boolean {
@@ -128,6 +135,8 @@ export class ClientStream implements ExchangeClient, Timed {
   }
 
   awaitDrain(): void {
+    if (!this.#hearsDrain) this.#stream?.on('drain', onDrain)
+    this.#hearsDrain = true
     this.deadlineMs = this.#context.deadlines.after(this.#context.settings.writeTimeoutMs)
   }
 
@@ -179,7 +188,7 @@ export class ClientStream implements ExchangeClient, Timed {
     if (!this.#isLive) return true
     const writer = this.#writer
     if (this.#isEndAsked) writer.end()
-    else return writer.flush()
+    else writer.flush()
     return !writer.isBlocked
   }
 
@@ -198,7 +207,7 @@ export class ClientStream implements ExchangeClient, Timed {
     const stream = this.#stream
     const isWhole = this.isRequestComplete
     this.#phase = Phase.ending
-    this.awaitDrain()
+    this.deadlineMs = this.#context.deadlines.after(this.#context.settings.writeTimeoutMs)
     if (isWhole || stream === undefined) return
     // The client need not send the rest (RFC 9113 section 8.1); what is on its way is thrown away.
     stream.resume()
@@ -284,6 +293,7 @@ export class ClientStream implements ExchangeClient, Timed {
     this.#sendsTrailers = false
     this.#trailers = ''
     this.#requestTrailers = ''
+    this.#hearsDrain = false
     this.#bodyBytes = 0
     this.hasBodyBytes = false
     this.deadlineMs = 0
@@ -344,7 +354,6 @@ export class ClientStream implements ExchangeClient, Timed {
       this.#writer.isEnded = true
       stream.respond(fields, WHOLE)
     } else stream.respond(fields, STREAMED)
-    stream.on('drain', onDrain)
   }
 
   #sendInterim(status: number, lines: string): void {
