@@ -26,18 +26,27 @@ describe('a worker whose turn is over', () => {
     expect(granted).toEqual([])
     over('b', TURN)
     expect(granted).toEqual(['b'])
-    turns.note('b', 2 * TURN)
-    expect(granted).toEqual(['b', 'a'])
+    over('b', 2 * TURN)
+    expect(granted).toEqual(['b', 'a', 'b'])
   })
 
   it('waits no longer than a moment', async () => {
     over('a', 3 * TURN)
-    await clock.advance(4)
+    await clock.advance(9)
     expect(granted).toEqual([])
     await clock.advance(1)
     expect(granted).toEqual(['a'])
     await clock.advance(100)
     expect(granted).toEqual(['a'])
+  })
+
+  it('waits when it had two turns more, whatever is known of connections', async () => {
+    turns.note('b', 9 * TURN)
+    over('a', TURN)
+    over('a', 2 * TURN)
+    expect(granted).toEqual(['a'])
+    over('b', TURN)
+    expect(granted).toEqual(['a', 'a', 'b'])
   })
 
   it('does not wait for a worker that has left', () => {

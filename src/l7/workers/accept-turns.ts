@@ -3,7 +3,9 @@ import type { Clock, Timer } from '../../base/index.ts'
 /** Connections that a worker accepts before it gives the handle back. */
 export const TURN = 8
 /** A worker that is ahead waits at most this long for the others. */
-const HOLD_MS = 5
+const HOLD_MS = 10
+/** Turns that a worker may have had more than another: counts of connections lag behind. */
+const LEAD = 1
 
 interface Held {
   readonly timer: Timer
@@ -18,6 +20,7 @@ interface Held {
 export class AcceptTurns<Worker> {
   readonly #clock: Clock
   readonly #connections = new Map<Worker, number>()
+  readonly #turns = new Map<Worker, number>()
   readonly #held = new Map<Worker, Held>()
 
   constructor(clock: Clock) {
@@ -27,25 +30,40 @@ export class AcceptTurns<Worker> {
   /** A worker has so many connections now. */
   note(worker: Worker, connections: number): void {
     this.#connections.set(worker, connections)
+    if (!this.#turns.has(worker)) this.#turns.set(worker, Math.max(0, ...this.#turns.values()))
+    this.#releaseHeld()
+  }
+
+  #releaseHeld(): void {
     for (const [other, held] of this.#held) if (!this.#isAhead(other)) this.#release(other, held)
   }
 
   /** A worker's turn is over; `grant` gives it another. */
   over(worker: Worker, connections: number, grant: () => void): void {
     this.note(worker, connections)
+    this.#turns.set(worker, (this.#turns.get(worker) ?? 0) + 1)
+    this.#releaseHeld()
     if (!this.#isAhead(worker)) {
       grant()
       return
     }
     this.#held.get(worker)?.timer.cancel()
-    const held: Held = { grant, timer: this.#clock.setTimer(() => this.#release(worker, held), HOLD_MS) }
+    const held: Held = { grant, timer: this.#clock.setTimer(() => this.#expire(worker, held), HOLD_MS) }
     this.#held.set(worker, held)
   }
 
   leave(worker: Worker): void {
     this.#connections.delete(worker)
+    this.#turns.delete(worker)
     this.#held.get(worker)?.timer.cancel()
     this.#held.delete(worker)
+  }
+
+  /** The others took nothing meanwhile, and are owed nothing. */
+  #expire(worker: Worker, held: Held): void {
+    const least = (this.#turns.get(worker) ?? 0) - LEAD
+    for (const [other, turns] of this.#turns) this.#turns.set(other, Math.max(turns, least))
+    this.#release(worker, held)
   }
 
   #release(worker: Worker, held: Held): void {
@@ -55,8 +73,8 @@ export class AcceptTurns<Worker> {
   }
 
   #isAhead(worker: Worker): boolean {
-    let fewest = Number.POSITIVE_INFINITY
-    for (const connections of this.#connections.values()) fewest = Math.min(fewest, connections)
-    return (this.#connections.get(worker) ?? 0) - fewest > TURN
+    const isAbove = (counts: ReadonlyMap<Worker, number>, lead: number): boolean =>
+      (counts.get(worker) ?? 0) - Math.min(...counts.values()) > lead
+    return isAbove(this.#connections, TURN) || isAbove(this.#turns, LEAD)
   }
 }

@@ -3,6 +3,7 @@ import { silentLogger } from '../../base/index.ts'
 import { certificateFor } from '../testing/certificates.ts'
 import { answeringPod, everything, pods } from '../testing/harness.ts'
 import { connectionsOf, type Load, startLoad } from '../testing/load.ts'
+import { TURN } from './accept-turns.ts'
 import { createEngine, type Engine, type RunningEngine } from './engine.ts'
 
 const cleanup: (() => unknown)[] = []
@@ -38,7 +39,7 @@ describe('under load', { timeout: 120_000 }, () => {
       const shares = running.workers.map((pid) => connectionsOf(pid, running.http ?? 0))
       await load.stop()
       expect(load.broken).toBe(0)
-      expect(Math.min(...shares), shares.join(':')).toBeGreaterThanOrEqual(16)
+      expect(Math.min(...shares), shares.join(':')).toBeGreaterThanOrEqual(TURN)
     }
   })
 
