@@ -388,6 +388,25 @@ describe('client certificates', () => {
     expect(policyAt(table, 'a.io', '/')?.refusal?.status).toBe(403)
   })
 
+  it.each([
+    ['on', true],
+    ['optional', false],
+    ['optional_no_ca', false],
+  ])('that are asked for %s need https: %s', async (verify, isRedirected) => {
+    const { chain } = await certificateFor('ca', 86_400_000, Date.UTC(2026, 0, 1))
+    const asking = at('w', { 'auth-tls-secret': 'ca', 'auth-tls-verify-client': verify }).host('a.io', { '/': 'web:80' }).build()
+    const { table } = compiled([asking], { secrets: [secret({ 'ca.crt': chain })] })
+    expect(policyAt(table, 'a.io', '/')?.redirects !== undefined).toBe(isRedirected)
+  })
+
+  it('cannot be asked for where no host is named', async () => {
+    const { chain } = await certificateFor('ca', 86_400_000, Date.UTC(2026, 0, 1))
+    const all = at('w', { 'auth-tls-secret': 'ca' }).defaultBackend('web:80').build()
+    const { table, problems } = compiled([all], { secrets: [secret({ 'ca.crt': chain })] })
+    expect(table.fallback?.policy?.refusal?.status).toBe(403)
+    expect(problems).toEqual(['default/w AnnotationInvalid'])
+  })
+
   it('are not walked around by passthrough', async () => {
     const { chain } = await certificateFor('ca', 86_400_000, Date.UTC(2026, 0, 1))
     const both = at('w', { 'auth-tls-secret': 'ca', 'ssl-passthrough': 'true' }).host('a.io', { '/': 'web:80' }).build()

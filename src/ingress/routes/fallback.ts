@@ -1,6 +1,6 @@
 import type { Ingress } from '../../api/index.ts'
 import type { Target } from '../../l7/table/index.ts'
-import type { IngressSettings } from '../annotations/index.ts'
+import { type IngressSettings, REFUSALS } from '../annotations/index.ts'
 import { RESOURCE_BACKEND, referenceOf } from './backend.ts'
 import { NeedsBuilder } from './needs.ts'
 import { byAge, keyOf, type RouteProblem } from './problem.ts'
@@ -31,7 +31,10 @@ export const compileFallback = ({ ingresses, hasTls, settings }: FallbackInput):
   if (winner?.spec.defaultBackend === undefined) return { target: undefined, needs: needs.all, problems: [] }
   const place = { pattern: '', match: 'default', path: '', hasTls } as const
   const options = { rule: 'defaultBackend', place, settings: settings(winner), needs }
-  const target = targetOf(winner, winner.spec.defaultBackend, options)
+  const open = targetOf(winner, winner.spec.defaultBackend, options)
+  const guarded = settings(winner).clientAuth !== undefined
+  // Certificates are asked for by host, and this takes the requests of no host.
+  const target = guarded ? { ...open, policy: { ...open.policy, refusal: REFUSALS['client-certificates'] } } : open
   const losers = pure.slice(1).filter((ingress) => backendOf(ingress) !== target.backend)
   const conflicts = losers.map((loser) => ({
     ingress: keyOf(loser),
@@ -45,7 +48,9 @@ export const compileFallback = ({ ingresses, hasTls, settings }: FallbackInput):
       reason: 'ResourceBackendUnsupported' as const,
       message: 'defaultBackend: a resource backend is answered with 503',
     }))
-  return { target, needs: needs.all, problems: [...conflicts, ...refused] }
+  const message = 'auth-tls-secret: certificates are asked for by host; the default backend of all hosts is closed'
+  const closed = guarded ? [{ ingress: keyOf(winner), reason: 'AnnotationInvalid' as const, message }] : []
+  return { target, needs: needs.all, problems: [...conflicts, ...refused, ...closed] }
 }
 
 const backendOf = (ingress: Ingress): string | undefined =>

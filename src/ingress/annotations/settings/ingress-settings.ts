@@ -89,7 +89,7 @@ export const ingressSettings = (
       refusalOf(findings),
     ),
     fixedRedirect: fixedRedirect(values),
-    tlsRedirect: tlsRedirectOf(values, clients.clientAuth !== undefined),
+    tlsRedirect: tlsRedirectOf(values, needsCertificate(clients.clientAuth?.settings)),
     question: question.question,
     isGlobalQuestion: question.isGlobal,
     sticky: stickiness(values),
@@ -130,6 +130,9 @@ const joinedAccess = (own: RoutePolicy, { access: lifted }: RoutePolicy, blocked
   const access = { ...(allow && { allow }), ...(deny.length > 0 && { deny }) }
   return { ...own, ...(Object.keys(access).length > 0 && { access }) }
 }
+
+const needsCertificate = (settings: Omit<ClientAuth, 'ca'> | undefined): boolean =>
+  settings?.verify === 'required' || settings?.commonName !== undefined
 
 const tlsRedirectOf = (values: Values, asksClients: boolean): IngressSettings['tlsRedirect'] => {
   // Over plain http no certificate is shown, and the host's check would be walked around.
