@@ -19,7 +19,7 @@ export interface LoadBalancerErrorOptions extends ErrorOptions {
   readonly reason?: string
 }
 
-/** A call to a provider that failed. The message says what, which and what now, and holds no secret. */
+/** A call to a provider that failed. The message says what, which and what now, is the same for the same failure, and holds no secret. */
 export class LoadBalancerError extends Error {
   override readonly name = 'LoadBalancerError'
   readonly failure: Failure

@@ -27,7 +27,8 @@ export interface Provider {
   observe(signal: AbortSignal): Promise<readonly ObservedLoadBalancer[]>
   /**
    * Brings the load balancer to `desired`, and takes away what belongs to owners that are leaving, as long as another owner stays. One step at a time is
-   * fine: what has to wait (a drain) answers `again` and is called after that time.
+   * fine: what has to wait (a drain) answers `againAfterMs` and is called after that time. Rejects with `gone` when what was made with this token is not there any
+   * more: the caller comes again with a new token, for a new life.
    */
   ensure(desired: DesiredLoadBalancer, call: Call): Promise<Outcome>
   /**
@@ -117,7 +118,7 @@ export interface Listener {
   readonly endpoints: readonly TargetEndpoint[]
 }
 
-/** A node behind which node ports are. */
+/** A node behind which node ports are. One that is being removed is not listed any more: whoever drains does it with targets that are listed no longer. */
 export interface TargetNode {
   readonly name: string
   readonly providerID: string | undefined
@@ -125,8 +126,6 @@ export interface TargetNode {
   readonly labels: Readonly<Record<string, string>>
   readonly isReady: boolean
   readonly isUnschedulable: boolean
-  /** The user is removing it: no new connections. */
-  readonly isLeaving: boolean
 }
 
 /** A pod's address and port, in every state: the provider decides what gets traffic and what is drained. Sorted by address, then port. */
@@ -177,7 +176,7 @@ export interface ServiceOutcome {
 export interface Problem {
   /** One word, such as `PortConflict`. */
   readonly reason: string
-  /** What, which, and what to do. Never a secret. */
+  /** What, which, and what to do. Never a secret, and the same text for the same problem: no request ids, no times. */
   readonly message: string
 }
 
