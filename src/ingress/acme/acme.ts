@@ -16,8 +16,8 @@ import { CertificateSync } from './certificate-sync.ts'
 import { ChallengeMirror } from './challenge-mirror.ts'
 import { type ClaimedHosts, type WantedCertificate, wantedCertificates } from './desired.ts'
 import type { Place } from './names.ts'
-import { defaultOrderBudget, OrderBudget } from './order-budget.ts'
-import { defaultFlowTiming } from './order-flow.ts'
+import { type BudgetTiming, defaultOrderBudget, OrderBudget } from './order-budget.ts'
+import { defaultFlowTiming, type FlowTiming } from './order-flow.ts'
 import { type ServerSettings, Term } from './term.ts'
 
 export interface AcmeOptions {
@@ -40,9 +40,12 @@ export interface AcmeOptions {
   readonly log: Logger
 }
 
-export type AcmeTiming = typeof defaultAcmeTiming
+export interface AcmeTiming extends FlowTiming {
+  readonly backoff: typeof defaultBackoff
+  readonly budget: BudgetTiming
+}
 
-const defaultAcmeTiming = { ...defaultFlowTiming, backoff: defaultBackoff, budget: defaultOrderBudget }
+const defaultAcmeTiming: AcmeTiming = { ...defaultFlowTiming, backoff: defaultBackoff, budget: defaultOrderBudget }
 
 /**
  * Has the certificates that our Ingresses ask for issued and renewed by an ACME server, and puts its challenges into this replica's engine. Start it after the controller and

@@ -1,14 +1,17 @@
 import type { Clock } from '../../base/index.ts'
 
-export interface OrderBudgetOptions {
-  readonly clock: Clock
+export interface BudgetTiming {
   /** Orders at once. */
   readonly burst: number
   readonly perMinute: number
 }
 
+export interface OrderBudgetOptions extends BudgetTiming {
+  readonly clock: Clock
+}
+
 /** With these no three hours see more than 280 orders; Let's Encrypt allows an account 300. */
-export const defaultOrderBudget = { burst: 100, perMinute: 1 } as const
+export const defaultOrderBudget: BudgetTiming = { burst: 100, perMinute: 1 }
 
 /** How many orders we may make: a bucket that fills slowly, and a server that may ask for silence. */
 export class OrderBudget {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { Clock, Logger } from '../../base/index.ts'
 import { openAccount } from './account.ts'
 import { ChallengeBoard } from './challenge-board.ts'
@@ -32,6 +33,8 @@ export class Term {
   constructor(options: TermOptions) {
     this.#options = options
     this.board = new ChallengeBoard(options.store)
+    // Every request and wait of the term listens.
+    setMaxListeners(0, this.#end.signal)
   }
 
   /** Aborts when the term ends. */
