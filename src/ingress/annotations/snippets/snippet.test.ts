@@ -87,7 +87,7 @@ describe('nothing of a snippet is lifted', () => {
     ['add_header X-A 1; add_header X-B 2 always;', 'without always'],
     ['access_log /tmp/x;', 'line 1'],
     ['}', 'line 1'],
-    ['"unclosed', 'line 1'],
+    ['"unclosed', 'closed quotes'],
     ['include /etc/passwd;', 'line 1'],
     ['ssl_engine /lib/evil.so;', 'line 1'],
     ['x'.repeat(20_000), 'not that long'],
@@ -105,5 +105,7 @@ it.each([
   ['limit_req zone=x;', 'access'],
   ['if ($a) { return 403; }', 'access'],
   ['lua_code_cache on;', undefined],
+  ['sub_filter "a\\.b" c;', undefined],
+  ['sub_filter "a; deny all;', 'access'],
   ['sub_filter a b;', undefined],
 ])('guardOfSnippet %j', (text, guard) => expect(guardOfSnippet(text)).toBe(guard))

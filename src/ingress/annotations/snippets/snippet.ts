@@ -14,7 +14,7 @@ const NAMED_LINES = 8
  */
 export const snippet: Parser<RoutePolicy> = (text) => {
   const statements = statementsOf(text)
-  if (statements === undefined) return isNot('a snippet of known lines, and not that long')
+  if (statements === undefined) return isNot('made of known lines alone, with closed quotes, and not that long')
   const lifted = newLifted()
   const strange = statements.filter((statement) => !lift(lifted, statement))
   if (strange.length > 0)

@@ -8,9 +8,10 @@ export interface Statement {
 
 const LONGEST = 16_384
 const TOKEN =
-  /\s+|#[^\n]*|"((?:[^"\\]|\\["\\])*)"|'((?:[^'\\]|\\['\\])*)'|([;{}])|((?:[^\s;{}"'#$]|\$\{\w+\}|\$)[^\s;{}"']*(?:\$\{\w+\}[^\s;{}"']*)*)|(["'])/g
+  /\s+|#[^\n]*|"((?:[^"\\]|\\[\s\S])*)"|'((?:[^'\\]|\\[\s\S])*)'|([;{}])|((?:[^\s;{}"'#$]|\$\{\w+\}|\$)[^\s;{}"']*(?:\$\{\w+\}[^\s;{}"']*)*)|(["'])/g
+const STRANGE_ESCAPE = /\\[^"'\\]/
 
-/** Takes a snippet apart; undefined when it is too long to look at. */
+/** Takes a snippet apart; undefined when it is too long to look at, or a quote is not closed: what follows could be anything. */
 export const statementsOf = (text: string): readonly Statement[] | undefined => {
   if (text.length > LONGEST) return undefined
   const statements: Statement[] = []
@@ -27,11 +28,13 @@ export const statementsOf = (text: string): readonly Statement[] | undefined => 
     if (words.length === 0) start = line
     line += all.split('\n').length - 1
     const quoted = double ?? single
-    if (quoted !== undefined) words.push(quoted.replace(/\\(.)/g, '$1'))
-    else if (bare !== undefined) words.push(bare)
+    if (quoted !== undefined) {
+      words.push(quoted.replace(/\\(.)/g, '$1'))
+      if (STRANGE_ESCAPE.test(quoted)) isStrange = true
+    } else if (bare !== undefined) words.push(bare)
     else if (mark === ';') end(false)
     else if (mark !== undefined) end(true)
-    else if (stray !== undefined) isStrange = true
+    else if (stray !== undefined) return undefined
   }
   // nginx wants the last `;` too.
   end(words.length > 0)
