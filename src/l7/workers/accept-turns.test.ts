@@ -49,6 +49,13 @@ describe('a worker whose turn is over', () => {
     expect(granted).toEqual(['a', 'a', 'b'])
   })
 
+  it('gets every port back that it gave', async () => {
+    over('a', 3 * TURN)
+    over('a', 4 * TURN)
+    await clock.advance(10)
+    expect(granted).toEqual(['a', 'a'])
+  })
+
   it('does not wait for a worker that has left', () => {
     turns.leave('b')
     over('a', 3 * TURN)

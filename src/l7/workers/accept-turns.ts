@@ -9,7 +9,8 @@ const LEAD = 1
 
 interface Held {
   readonly timer: Timer
-  grant(): void
+  /** One for each port whose turn is over. */
+  readonly grants: (() => void)[]
 }
 
 /**
@@ -47,8 +48,12 @@ export class AcceptTurns<Worker> {
       grant()
       return
     }
-    this.#held.get(worker)?.timer.cancel()
-    const held: Held = { grant, timer: this.#clock.setTimer(() => this.#expire(worker, held), HOLD_MS) }
+    const waiting = this.#held.get(worker)
+    if (waiting !== undefined) {
+      waiting.grants.push(grant)
+      return
+    }
+    const held: Held = { grants: [grant], timer: this.#clock.setTimer(() => this.#expire(worker, held), HOLD_MS) }
     this.#held.set(worker, held)
   }
 
@@ -69,7 +74,7 @@ export class AcceptTurns<Worker> {
   #release(worker: Worker, held: Held): void {
     held.timer.cancel()
     this.#held.delete(worker)
-    held.grant()
+    for (const grant of held.grants) grant()
   }
 
   #isAhead(worker: Worker): boolean {
