@@ -37,9 +37,12 @@ const valueStart = (lines: string, from: number): number => {
   return at
 }
 
+/** Node throws for these. */
+const OF_HTTP1 = new Set(['te', 'http2-settings'])
+
 const add = (into: OutgoingHttpHeaders, name: string, text: string): void => {
   const { lower, kind, isConnectionSpecific } = fieldName(name)
-  if (kind === -1 || isConnectionSpecific) return
+  if (kind === -1 || isConnectionSpecific || OF_HTTP1.has(lower)) return
   const value = text.trimEnd()
   const before = into[lower]
   if (before === undefined) into[lower] = value

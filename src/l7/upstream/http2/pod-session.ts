@@ -14,7 +14,7 @@ import type { Endpoint } from '../../table/index.ts'
 import { isConnectError } from '../connection.ts'
 import type { UpstreamFailure, UpstreamUser } from '../stream.ts'
 import type { TlsDialer } from '../tls-dialer.ts'
-import { PodStream } from './pod-stream.ts'
+import { PodStream, type StreamSession } from './pod-stream.ts'
 
 export interface PodSessionOwner {
   readonly endpoint: Endpoint
@@ -31,7 +31,7 @@ const Phase = { connecting: 0, open: 1, closing: 2, closed: 3 } as const
 const ASSUMED_STREAMS = 100
 
 /** One HTTP/2 connection to a pod; it is open when the pod's SETTINGS have come, so that a pod that speaks no HTTP/2 gets no request. */
-export class PodSession implements Timed {
+export class PodSession implements StreamSession, Timed {
   deadlineMs: number
   hasServed = false
   readonly owner: PodSessionOwner
@@ -84,7 +84,6 @@ export class PodSession implements Timed {
     return stream
   }
 
-  /** Undefined when the connection takes no more requests. */
   request(fields: OutgoingHttpHeaders, options: ClientSessionRequestOptions): ClientHttp2Stream | undefined {
     const session = this.#session
     if (session === undefined || session.closed || session.destroyed) return undefined
@@ -96,7 +95,6 @@ export class PodSession implements Timed {
     }
   }
 
-  /** The pod has said that it did not look at this request. */
   isUntaken(stream: ClientHttp2Stream): boolean {
     return stream.id === undefined || stream.id > this.#lastTaken
   }

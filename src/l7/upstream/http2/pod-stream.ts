@@ -1,5 +1,5 @@
-import { type ClientHttp2Stream, constants, type OutgoingHttpHeaders } from 'node:http2'
-import type { Timed } from '../../deadlines.ts'
+import { type ClientHttp2Stream, type ClientSessionRequestOptions, constants, type OutgoingHttpHeaders } from 'node:http2'
+import type { Deadlines, Timed } from '../../deadlines.ts'
 import type { PodRequest } from '../../exchange/pod-request.ts'
 import { ResponseHead } from '../../http1/response-head.ts'
 import { isGrpc } from '../../http2/grpc.ts'
@@ -11,9 +11,29 @@ import { isLasting } from '../../read-buffers.ts'
 import type { EngineSettings } from '../../settings.ts'
 import type { UpstreamFailure, UpstreamStream, UpstreamUser } from '../stream.ts'
 import { flushSoon } from './flush-queue.ts'
-import type { PodSession } from './pod-session.ts'
 import { readResponseFields } from './response-fields.ts'
 import { SentBody } from './sent-body.ts'
+
+/** The connection that a stream is on. */
+export interface StreamSession {
+  readonly owner: {
+    readonly settings: EngineSettings
+    readonly deadlines: Deadlines
+    /** A request has ended, however. */
+    onStreamDone(): void
+  }
+  readonly scheme: 'http' | 'https'
+  readonly authority: string
+  readonly isOpen: boolean
+  readonly hasServed: boolean
+  /** Undefined when the connection takes no more requests. */
+  request(fields: OutgoingHttpHeaders, options: ClientSessionRequestOptions): ClientHttp2Stream | undefined
+  /** The pod has said that it did not look at this request. */
+  isUntaken(stream: ClientHttp2Stream): boolean
+  /** The pod has given a sign of life. */
+  heard(): void
+  onStreamClosed(stream: PodStream): void
+}
 
 const Phase = { waiting: 0, head: 1, body: 2, closed: 3 } as const
 const MOST_INTERIM = 16
@@ -26,7 +46,7 @@ export class PodStream implements UpstreamStream, Timed {
   deadlineMs = 0
   readonly isReused: boolean
   readonly isEnded = false
-  readonly #session: PodSession
+  readonly #session: StreamSession
   readonly #settings: EngineSettings
   readonly #head = new ResponseHead()
   readonly #writer = new StreamWriter()
@@ -45,7 +65,7 @@ export class PodStream implements UpstreamStream, Timed {
   #bodyMs = 0
   #writeMs = 0
 
-  constructor(session: PodSession, user: UpstreamUser) {
+  constructor(session: StreamSession, user: UpstreamUser) {
     this.#session = session
     this.#settings = session.owner.settings
     this.#user = user
@@ -284,7 +304,7 @@ export class PodStream implements UpstreamStream, Timed {
   }
 }
 
-const fieldsOf = (request: PodRequest, session: PodSession): OutgoingHttpHeaders => {
+const fieldsOf = (request: PodRequest, session: StreamSession): OutgoingHttpHeaders => {
   const fields = fieldObject()
   fields[':method'] = request.method
   fields[':scheme'] = session.scheme
