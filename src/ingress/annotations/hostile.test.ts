@@ -4,6 +4,7 @@ import { annotationTable } from './table.ts'
 const PIECES = [
   '$',
   '${',
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: nginx writes variables so
   '${a}',
   'a${',
   '"',

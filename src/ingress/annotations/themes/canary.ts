@@ -7,7 +7,7 @@ import { boolean, integer } from '../grammar/scalars.ts'
 export const canaryAnnotations = {
   canary: differs(
     boolean,
-    'several canaries of one rule are asked in order of age, not only the first; one of another namespace is refused; its annotations beside canary, load-balance, affinity and hash are ignored',
+    'several canaries of one rule are asked in order of age, not only the first; one of another namespace is refused; its annotations beside canary-* and load-balance are ignored, also affinity and hash',
   ),
   'canary-weight': honoured(integer(0, 1_000_000)),
   'canary-weight-total': honoured(integer(1, 1_000_000)),
