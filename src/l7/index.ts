@@ -22,5 +22,6 @@ export {
   type TableDelta,
   type Target,
 } from './table/index.ts'
+export { engineMetricsText, type TelemetrySettings } from './telemetry/index.ts'
 export { createEngine, type Engine, type EngineOptions, type RunningEngine } from './workers/engine.ts'
 export type { ListenAddress } from './workers/listen-handle.ts'

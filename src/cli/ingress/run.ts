@@ -10,7 +10,9 @@ import {
   type LeaderElection,
 } from '../../client/index.ts'
 import {
+  type AcmeServerSettings,
   classConfig,
+  createAcme,
   createIngress,
   createIngressStatus,
   createStreamEngine,
@@ -21,13 +23,14 @@ import {
   publishService,
   type StreamEngine,
 } from '../../ingress/index.ts'
-import { createEngine, type Engine, type RunningEngine } from '../../l7/index.ts'
-import { engineMetricsText } from '../../l7/telemetry/index.ts'
+import { createEngine, type Engine, engineMetricsText, type RunningEngine } from '../../l7/index.ts'
 import { conditionsOf } from '../../model/index.ts'
+import { acmePlace, readAcmeServer } from './acme.ts'
 import { connectIngress, ingressConnection } from './connect.ts'
 import { healthHandler, insightHandler, serveOn } from './endpoints.ts'
+import { guardedAddresses } from './guarded.ts'
 import { ingressInformers, type StandaloneInformers } from './informers.ts'
-import type { IngressSettings, Listen } from './settings.ts'
+import type { AcmeSettings, IngressSettings, Listen } from './settings.ts'
 
 export interface RunOptions {
   readonly settings: IngressSettings
@@ -44,11 +47,14 @@ export interface RunOptions {
  */
 export const runIngress = async (options: RunOptions, signal: AbortSignal): Promise<void> => {
   const { settings, log, clock } = options
+  const acme = settings.acme && (await readAcmeServer(settings.acme))
   const connection = await ingressConnection(settings.kubeconfig)
   const client = await connectIngress(connection, settings.watchNamespace, log)
   const lifecycle = createLifecycle(log)
   try {
-    const parts = createParts({ ...options, client, namespace: settings.election.namespace ?? connection.namespace })
+    const guarded = await guardedAddresses(connection.server)
+    const namespace = settings.election.namespace ?? connection.namespace
+    const parts = createParts({ ...options, client, acme, guarded, namespace })
     await startParts(parts, lifecycle, signal)
     if (!signal.aborted) options.onReady(parts.ports())
     await untilStopped(lifecycle, signal)
@@ -71,6 +77,9 @@ interface State {
 
 interface PartsOptions extends RunOptions {
   readonly client: HttpClient
+  readonly acme: AcmeServerSettings | undefined
+  /** Addresses of this machine and of the API server. */
+  readonly guarded: readonly string[]
   /** Where the Lease lies. */
   readonly namespace: string
 }
@@ -95,7 +104,7 @@ const createParts = (options: PartsOptions): Parts => {
   const state: State = { phase: 'starting', onServing: () => {} }
   const engine = createEngine({
     ...engineAddresses(settings),
-    settings: engineSettings(settings),
+    settings: engineSettings(settings, options.guarded),
     log,
     clock,
     ...(settings.workers === undefined ? {} : { workers: settings.workers }),
@@ -136,12 +145,23 @@ const createParts = (options: PartsOptions): Parts => {
   }
 }
 
-const engineAddresses = ({ http, https }: IngressSettings) => ({
-  ...(http === undefined ? {} : { http: { ...http, flag: '--http' } }),
-  ...(https === undefined ? {} : { https: { ...https, flag: '--https' } }),
+const engineAddresses = ({ http, https, proxyProtocol }: IngressSettings) => ({
+  ...(http === undefined ? {} : { http: { ...http, flag: '--http', proxyProtocol } }),
+  ...(https === undefined ? {} : { https: { ...https, flag: '--https', proxyProtocol } }),
 })
 
-const engineSettings = ({ trustedProxies, drainTimeoutMs }: IngressSettings) => ({ trustedProxies, drainTimeoutMs })
+/** What routes name may be neither this process nor the API server: an Ingress must not lead to them. */
+const engineSettings = (settings: IngressSettings, ours: readonly string[]) => {
+  const { trustedProxies, drainTimeoutMs, allowedTargets, deniedTargets, telemetry } = settings
+  return {
+    trustedProxies,
+    proxyProtocolPeers: trustedProxies,
+    drainTimeoutMs,
+    allowedTargets,
+    deniedTargets: [...deniedTargets, ...ours],
+    telemetry,
+  }
+}
 
 const classesOf = ({ controllerName, classNames }: IngressSettings) =>
   classConfig({
@@ -167,6 +187,9 @@ const startParts = async (parts: Parts, lifecycle: Lifecycle, signal: AbortSigna
   signal.throwIfAborted()
   // Last: whoever connects finds the routes.
   parts.started(await lifecycle.start(engine))
+  // Its challenges are answered by the engine.
+  if (options.acme !== undefined && options.settings.acme !== undefined)
+    await lifecycle.start(acmeOf(parts, options.acme, options.settings.acme))
   state.phase = 'serving'
   state.onServing()
 }
@@ -236,6 +259,27 @@ const streamsOf = ({ options, informers, streamEngine, recorder }: Parts) => {
     reserved: reservedPorts(settings),
     trustedProxies,
     engine: streamEngine,
+    recorder,
+    clock,
+    log,
+  })
+}
+
+const acmeOf = (
+  { options, informers, ingress, engine, election, recorder }: Parts,
+  server: AcmeServerSettings,
+  acme: AcmeSettings,
+) => {
+  const { client, clock, log, namespace, settings } = options
+  return createAcme({
+    client,
+    server,
+    place: acmePlace(acme, { namespace, name: settings.election.name }),
+    claims: ingress.claims,
+    onClaims: ingress.onClaims,
+    secrets: informers.secrets,
+    engine,
+    leadership: election,
     recorder,
     clock,
     log,

@@ -1,6 +1,7 @@
 import { isIP, isIPv6 } from 'node:net'
 import type { LogLevel } from '../../base/index.ts'
 import { parseCIDR } from '../../ip/index.ts'
+import type { TelemetrySettings } from '../../l7/index.ts'
 
 export interface Listen {
   readonly address: string
@@ -24,10 +25,16 @@ export interface IngressSettings {
   readonly httpsRedirectPort: number
   readonly workers: number | undefined
   readonly trustedProxies: readonly string[]
+  readonly proxyProtocol: boolean
+  readonly allowedTargets: readonly string[]
+  readonly deniedTargets: readonly string[]
+  readonly telemetry: TelemetrySettings
   readonly defaultCertificate: string | undefined
   readonly configMap: string | undefined
   readonly tcpServices: string | undefined
   readonly udpServices: string | undefined
+  /** Undefined: nothing is asked of any server. */
+  readonly acme: AcmeSettings | undefined
   readonly health: Listen | undefined
   readonly metrics: Listen | undefined
   readonly shutdownDelayMs: number
@@ -35,6 +42,13 @@ export interface IngressSettings {
   readonly logLevel: LogLevel
   /** Of this pod, when it runs in one. */
   readonly podAddress: string | undefined
+}
+
+export interface AcmeSettings {
+  readonly server: string
+  readonly email: string | undefined
+  readonly caFile: string | undefined
+  readonly namespace: string | undefined
 }
 
 export interface SettingsProblem {
@@ -52,6 +66,7 @@ export const readSettings = (
 ): { readonly settings: IngressSettings; readonly problems: readonly SettingsProblem[] } => {
   const problems: SettingsProblem[] = []
   const read = readerOf(given, problems)
+  const agreesToTerms = read('--acme-agree-tos', bool) ?? false
   const httpsRedirectPort = read('--https-redirect-port', portNumber) ?? 443
   const settings: IngressSettings = {
     kubeconfig: read('--kubeconfig', text),
@@ -69,10 +84,25 @@ export const readSettings = (
     httpsRedirectPort,
     workers: read('--workers', workerCount),
     trustedProxies: read('--trusted-proxies', list(cidr)) ?? [],
+    proxyProtocol: read('--proxy-protocol', bool) ?? false,
+    allowedTargets: read('--allowed-targets', list(cidr)) ?? [],
+    deniedTargets: read('--denied-targets', list(cidr)) ?? [],
+    telemetry: telemetryOf({
+      path: read('--access-log', text),
+      logSample: read('--access-log-sample', share),
+      withQuery: read('--access-log-query', bool),
+      endpoint: read('--otlp-endpoint', httpUrl),
+      traceSample: read('--trace-sample', share),
+    }),
     defaultCertificate: read('--default-ssl-certificate', objectKey),
     configMap: read('--configmap', objectKey),
     tcpServices: read('--tcp-services-configmap', objectKey),
     udpServices: read('--udp-services-configmap', objectKey),
+    acme: acmeOf(read('--acme-server', httpsUrl), {
+      email: read('--acme-email', email),
+      caFile: read('--acme-ca', text),
+      namespace: read('--acme-namespace', objectName),
+    }),
     health: listenOf(read('--health', listen), { address: '0.0.0.0', port: 10_254 }),
     metrics: listenOf(read('--metrics', listen), { address: '127.0.0.1', port: 10_253 }),
     shutdownDelayMs: read('--shutdown-delay', duration) ?? 0,
@@ -80,10 +110,22 @@ export const readSettings = (
     logLevel: read('--log-level', logLevel) ?? 'info',
     podAddress: env['POD_IP'] || undefined,
   }
-  return { settings, problems: [...problems, ...contradictions(given, settings)] }
+  return {
+    settings,
+    problems: [...problems, ...contradictions(given, settings), ...acmeContradictions(given, settings, agreesToTerms)],
+  }
 }
 
-const contradictions = (given: GivenFlags, { http, https }: IngressSettings): readonly SettingsProblem[] => [
+const contradictions = (
+  given: GivenFlags,
+  { http, https, proxyProtocol, trustedProxies, telemetry }: IngressSettings,
+): readonly SettingsProblem[] => [
+  ...(proxyProtocol && trustedProxies.length === 0
+    ? [{ flag: '--proxy-protocol', reason: 'needs --trusted-proxies: nobody’s header would be believed' }]
+    : []),
+  ...(telemetry.accessLog === undefined && (given['accessLogSample'] !== undefined || given['accessLogQuery'] !== undefined)
+    ? [{ flag: '--access-log', reason: 'is needed for the other --access-log flags' }]
+    : []),
   ...(given['publishService'] !== undefined && given['publishStatusAddress'] !== undefined
     ? [{ flag: '--publish-service', reason: 'and --publish-status-address exclude each other' }]
     : []),
@@ -91,6 +133,44 @@ const contradictions = (given: GivenFlags, { http, https }: IngressSettings): re
     ? [{ flag: '--http', reason: 'and --https are both empty: nothing would be served' }]
     : []),
 ]
+
+const ACME_FLAGS = ['acmeAgreeTos', 'acmeEmail', 'acmeCa', 'acmeNamespace']
+
+const acmeContradictions = (
+  given: GivenFlags,
+  { http, acme }: IngressSettings,
+  agreesToTerms: boolean,
+): readonly SettingsProblem[] => {
+  const flag = '--acme-server'
+  if (given['acmeServer'] === undefined)
+    return ACME_FLAGS.some((name) => given[name] !== undefined) ? [{ flag, reason: 'is needed for the other --acme flags' }] : []
+  if (acme === undefined) return []
+  return [
+    ...(agreesToTerms ? [] : [{ flag, reason: 'needs --acme-agree-tos: the server has terms of service' }]),
+    ...(http === undefined ? [{ flag, reason: 'needs --http: challenges are answered there' }] : []),
+  ]
+}
+
+const acmeOf = (server: string | undefined, rest: Omit<AcmeSettings, 'server'>): AcmeSettings | undefined =>
+  server === undefined ? undefined : { server, ...rest }
+
+const DEFAULT_TRACE_SAMPLE = 0.01
+
+const telemetryOf = (given: {
+  readonly path: string | undefined
+  readonly logSample: number | undefined
+  readonly withQuery: boolean | undefined
+  readonly endpoint: string | undefined
+  readonly traceSample: number | undefined
+}): TelemetrySettings => {
+  const { path, logSample = 1, withQuery = false, endpoint, traceSample } = given
+  const isTraced = endpoint !== undefined || traceSample !== undefined
+  const sample = traceSample ?? DEFAULT_TRACE_SAMPLE
+  return {
+    ...(path === undefined ? {} : { accessLog: { path, sample: logSample, withQuery } }),
+    ...(isTraced ? { tracing: { sample, serviceName: 'fairway-ingress', ...(endpoint === undefined ? {} : { endpoint }) } } : {}),
+  }
+}
 
 /** A value that is right, or what would be. */
 type Read<T> = { readonly value: T } | { readonly expected: string }
@@ -108,6 +188,15 @@ const readerOf =
   }
 
 const text: Reader<string> = (value) => (value === '' ? { expected: 'a file' } : { value })
+
+const httpUrl: Reader<string> = (value) =>
+  URL.canParse(value) && /^https?:$/.test(new URL(value).protocol) ? { value } : { expected: 'an http or https URL' }
+const share: Reader<number> = (value) =>
+  /^(?:0|1|0?\.\d{1,6}|1\.0)$/.test(value) ? { value: Number(value) } : { expected: 'a number from 0 to 1' }
+const httpsUrl: Reader<string> = (value) =>
+  URL.canParse(value) && new URL(value).protocol === 'https:' ? { value } : { expected: 'an https URL' }
+const email: Reader<string> = (value) =>
+  /^[^\s@,?]+@[^\s@,?]+$/.test(value) ? { value } : { expected: 'an address such as us@example.com' }
 
 const NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/
 const objectName: Reader<string> = (value) =>
