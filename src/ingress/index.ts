@@ -1,3 +1,4 @@
+export { type AcmeOptions, createAcme, type ServerSettings as AcmeServerSettings } from './acme/index.ts'
 export { type Audit, type AuditInput, type AuditVerdict, auditIngresses } from './audit/index.ts'
 export type { ExplainedRoute, Explanation } from './explain.ts'
 export { classConfig, createIngress, type IngressController, type IngressOptions } from './ingress.ts'

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { Ingress, IngressClass } from '../api/index.ts'
 import { type Clock, type Component, errorMessage, type Logger, type Running, realClock } from '../base/index.ts'
 import type { EventRecorder } from '../client/index.ts'
@@ -195,6 +196,8 @@ class IngressSync {
     const timer = clock.setTimer(() => limit.abort(), REFERENCES_TIMEOUT_MS)
     try {
       const either = AbortSignal.any([signal, limit.signal])
+      // Each object that is referred to waits by it.
+      setMaxListeners(0, either)
       await Promise.all([secrets.ready(either), configMaps.ready(either)])
     } catch (error) {
       if (!signal.aborted)

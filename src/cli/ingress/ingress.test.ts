@@ -54,6 +54,11 @@ describe('the flags of fairway ingress', () => {
       { publish: { kind: 'addresses', entries: [{ ip: '192.0.2.1' }, { hostname: 'lb.example' }, { ip: 'fd00::1' }] } },
     ],
     [['--trusted-proxies', '10.0.0.0/8,192.0.2.1,fd00::1'], { trustedProxies: ['10.0.0.0/8', '192.0.2.1/32', 'fd00::1/128'] }],
+    [[], { acme: undefined }],
+    [
+      ['--acme-server', 'https://acme.example/dir', '--acme-agree-tos', '--acme-email', 'us@example.com'],
+      { acme: { server: 'https://acme.example/dir', email: 'us@example.com', caFile: undefined, namespace: undefined } },
+    ],
     [['--update-status-on-shutdown=false'], { clearStatusOnStop: false }],
     [['--update-status-on-shutdown'], { clearStatusOnStop: true }],
     [['--shutdown-delay', '1m30s', '--drain-timeout', '500ms'], { shutdownDelayMs: 90_000, drainTimeoutMs: 500 }],
@@ -82,8 +87,22 @@ describe('the flags of fairway ingress', () => {
     ['--controller-name', 'fairway'],
     ['--election-id', 'A'],
     ['--https-redirect-port', '0'],
+    ['--acme-server', 'http://acme.example/dir'],
+    ['--acme-server', 'letsencrypt'],
   ])('%s %s is refused', (flag, value) => {
     expect(parse(`${flag}=${value}`).problems).toEqual([{ flag, reason: expect.stringContaining(`"${value}" is not`) }])
+  })
+
+  it.each<[readonly string[], string]>([
+    [['--acme-server', 'https://acme.example/dir'], 'needs --acme-agree-tos: the server has terms of service'],
+    [
+      ['--acme-server', 'https://acme.example/dir', '--acme-agree-tos=false'],
+      'needs --acme-agree-tos: the server has terms of service',
+    ],
+    [['--acme-server', 'https://acme.example/dir', '--acme-agree-tos', '--http='], 'needs --http: challenges are answered there'],
+    [['--acme-ca', 'ca.pem'], 'is needed for the other --acme flags'],
+  ])('%j are refused', (args, reason) => {
+    expect(parse(...args).problems).toEqual([{ flag: '--acme-server', reason }])
   })
 
   it('POD_NAMESPACE says where the lease lies, unless a flag does', () => {
