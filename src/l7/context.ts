@@ -1,9 +1,9 @@
 import type { Deadlines } from './deadlines.ts'
-import type { ExchangeRecord } from './exchange/record.ts'
 import type { CompiledPolicy, OutsideClient } from './policy/index.ts'
 import type { EngineSettings } from './settings.ts'
 import type { Stats } from './stats.ts'
 import type { Matcher, RoutePolicy, Target } from './table/index.ts'
+import type { RequestObserver } from './telemetry/record.ts'
 import type { HostClientAuth } from './tls/server-names.ts'
 import type { Backends } from './upstream/backends.ts'
 
@@ -18,7 +18,7 @@ export interface EngineContext {
   /** Asks servers that users named. */
   readonly outside: OutsideClient
   /** Told of each request that has ended; undefined when nobody wants to know. */
-  readonly observer: ExchangeObserver | undefined
+  readonly observer: RequestObserver | undefined
   /** No new requests: answers say `Connection: close`. */
   isDraining: boolean
   newRequestId(): string
@@ -31,10 +31,6 @@ export interface EngineContext {
   challengeOf(path: string): string | undefined
   /** A request that the engine answered itself. */
   report(failure: FailedRequest): void
-}
-
-export interface ExchangeObserver {
-  onExchangeEnd(record: ExchangeRecord): void
 }
 
 export interface FailedRequest {

@@ -150,7 +150,7 @@ describe.each(variants(19))('connections to the Ingress, $title', ({ asUser, slo
     // The engine's clock is coarse: a deadline may come a tick early.
     let unanswered: readonly ReturnType<typeof ask>[] = []
 
-    it('is 504 when it takes no connection in three tries of 5 s', { timeout: 60_000 }, async () => {
+    it('is 504 when it takes no connection in 5 s, and there is no other pod to try', { timeout: 60_000 }, async () => {
       // A probe would wait in the queue as well, and take the pod out.
       const container = { command: ['node', '-e', program], readinessProbe: undefined }
       await world.apply([pod('deaf', { container }), service('deaf'), ingress('deaf', DEAF, [path('/', 'deaf')])])
@@ -161,7 +161,8 @@ describe.each(variants(19))('connections to the Ingress, $title', ({ asUser, slo
       for (const asked of unanswered) asked.catch(() => {})
       const { answer, seconds } = await ask()
       expect(answer).toMatch(/^504 .*upstream-connect-timeout/)
-      expect(seconds).toBeGreaterThan(14)
+      expect(seconds).toBeGreaterThan(4.5)
+      expect(seconds).toBeLessThan(14)
     })
 
     // No option and no annotation shortens the engine's minute yet; it is the same in both variants, and waited for once.

@@ -1,12 +1,13 @@
 import type { RequestHead } from '../http1/request-head.ts'
 import type { Endpoint, Target } from '../table/index.ts'
-import type { Trace } from '../telemetry/index.ts'
+import type { RequestRecord } from '../telemetry/record.ts'
+import type { Trace } from '../telemetry/trace-context.ts'
 import type { Attempts } from './attempts.ts'
 import type { ExchangeClient } from './client.ts'
 import type { Routing } from './routing.ts'
 
 /** What became of one request; filled in as it goes, read at once when it has ended, then used again. */
-export class ExchangeRecord {
+export class ExchangeRecord implements RequestRecord {
   requestId = ''
   /** Undefined when requests are not traced. */
   trace: Trace | undefined

@@ -1,8 +1,8 @@
-import type { ExchangeRecord } from '../exchange/record.ts'
 import { fieldValue } from '../http1/text.ts'
+import type { RequestRecord } from './record.ts'
 
 /** One request as a line of JSON. Values are the client's bytes: JSON's escapes keep them inside their strings. */
-export const accessLine = (record: ExchangeRecord, about: { readonly nowMs: number; readonly withQuery: boolean }): string => {
+export const accessLine = (record: RequestRecord, about: { readonly nowMs: number; readonly withQuery: boolean }): string => {
   const { request, target, endpoint, trace } = record
   const query = request.target.slice(request.path.length)
   const line = {

@@ -1,5 +1,5 @@
-import type { ExchangeRecord } from '../exchange/record.ts'
 import type { Target } from '../table/index.ts'
+import type { RequestRecord } from './record.ts'
 
 /** Upper bounds in seconds, as Prometheus' client libraries have them; the last is infinite. */
 export const DURATION_BOUNDS: readonly number[] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
@@ -50,7 +50,7 @@ export class RouteMetrics {
   readonly #none = new Series('', '')
   readonly #others = new Series('other', 'other')
 
-  add(record: ExchangeRecord): void {
+  add(record: RequestRecord): void {
     const series = record.target === undefined ? this.#none : this.#of(record.target)
     const nowMs = performance.now()
     const seconds = (nowMs - record.startedMs) / 1_000

@@ -4,7 +4,7 @@ export interface TelemetrySettings {
   readonly tracing?: TracingSettings
 }
 
-export interface AccessLogSettings {
+interface AccessLogSettings {
   /** Lines of JSON are appended here; `-` is the standard output. */
   readonly path: string
   /** Share of requests that are written, 0 to 1; answers of 500 and above always are. */
@@ -13,7 +13,7 @@ export interface AccessLogSettings {
   readonly withQuery: boolean
 }
 
-export interface TracingSettings {
+interface TracingSettings {
   /** Share of requests that begin a trace of their own; a trace that the client began keeps its decision. */
   readonly sample: number
   readonly serviceName: string

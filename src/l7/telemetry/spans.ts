@@ -1,5 +1,5 @@
-import type { ExchangeRecord } from '../exchange/record.ts'
 import { fieldValue } from '../http1/text.ts'
+import type { RequestRecord } from './record.ts'
 
 /** A span in OTLP's JSON form (opentelemetry-proto trace.proto; times in nanoseconds since 1970, as texts). */
 export interface Span {
@@ -20,7 +20,7 @@ interface Attribute {
 }
 
 /** The server span of a request (OpenTelemetry's semantic conventions for HTTP 1.x); undefined when it is not sampled. */
-export const spanOf = (record: ExchangeRecord, nowMs: number): Span | undefined => {
+export const spanOf = (record: RequestRecord, nowMs: number): Span | undefined => {
   const { trace, request, target } = record
   if (trace === undefined || !trace.isSampled) return undefined
   const durationMs = performance.now() - record.startedMs

@@ -1,8 +1,7 @@
-import type { ExchangeObserver } from '../context.ts'
-import type { ExchangeRecord } from '../exchange/record.ts'
 import { accessLine } from './access-log.ts'
 import { SpanExporter } from './exporter.ts'
 import { LineWriter } from './line-writer.ts'
+import type { RequestObserver, RequestRecord } from './record.ts'
 import { RouteMetrics, type RouteStats } from './route-metrics.ts'
 import type { TelemetrySettings } from './settings.ts'
 import { spanOf } from './spans.ts'
@@ -10,7 +9,7 @@ import { spanOf } from './spans.ts'
 const SERVER_ERROR = 500
 
 /** What one worker tells about its requests: counters always, the access log and spans when asked for. */
-export class Telemetry implements ExchangeObserver {
+export class Telemetry implements RequestObserver {
   readonly #settings: TelemetrySettings
   readonly #metrics = new RouteMetrics()
   readonly #log: LineWriter | undefined
@@ -24,7 +23,7 @@ export class Telemetry implements ExchangeObserver {
     this.#spans = tracing?.endpoint === undefined ? undefined : new SpanExporter(tracing.endpoint, tracing.serviceName)
   }
 
-  onExchangeEnd(record: ExchangeRecord): void {
+  onExchangeEnd(record: RequestRecord): void {
     this.#metrics.add(record)
     if (this.#log !== undefined && this.#isLogged(record)) {
       const withQuery = this.#settings.accessLog?.withQuery === true
@@ -52,7 +51,7 @@ export class Telemetry implements ExchangeObserver {
     await Promise.all([this.#log?.close(), this.#spans?.close()])
   }
 
-  #isLogged(record: ExchangeRecord): boolean {
+  #isLogged(record: RequestRecord): boolean {
     if (record.target?.policy?.accessLog === false) return false
     const sample = this.#settings.accessLog?.sample ?? 1
     return sample >= 1 || record.status >= SERVER_ERROR || Math.random() < sample
