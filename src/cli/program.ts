@@ -124,6 +124,7 @@ const addInsight = (program: Command): void => {
     .option('--proxy <url>', 'ask a "fairway proxy" at its --metrics-bind-address, such as http://127.0.0.1:10249')
     .option('--from <source>', 'who connects: pod, node or outside', choice('pod', 'node', 'outside'), 'node')
     .option('--protocol <protocol>', 'TCP, UDP or SCTP', choice('TCP', 'UDP', 'SCTP'), 'TCP')
+    .option('-H, --header <line...>', 'a field of the request to the Ingress, such as "X-Canary: always"')
     .option('-o, --output <format>', 'text or json', choice('text', 'json'), 'text')
     .action(async (target, options) => (await import('./commands/explain.ts')).explain(target, options))
 }

@@ -34,15 +34,15 @@ describe.each([
   })
 
   it('answers', async () => {
-    expect(await askControl(folder, 'echo', { say: 'a & b' })).toEqual({ said: 'a & b' })
+    expect(await askControl(folder, 'echo', new URLSearchParams({ say: 'a & b' }))).toEqual({ said: 'a & b' })
   })
 
   it('hands on why it refused', async () => {
-    await expect(askControl(folder, 'refuse', {})).rejects.toThrow('not like this')
+    await expect(askControl(folder, 'refuse', new URLSearchParams())).rejects.toThrow('not like this')
   })
 
   it.each(['nosuch', '__proto__', 'constructor'])('knows no question %s', async (question) => {
-    await expect(askControl(folder, question, {})).rejects.toThrow(`no such question: ${question}`)
+    await expect(askControl(folder, question, new URLSearchParams())).rejects.toThrow(`no such question: ${question}`)
   })
 
   it('is for its owner only', async () => {
@@ -50,6 +50,6 @@ describe.each([
   })
 
   it('says that nothing runs where nothing does', async () => {
-    await expect(askControl(join(folder, 'elsewhere'), 'echo', {})).rejects.toThrow('nothing runs on')
+    await expect(askControl(join(folder, 'elsewhere'), 'echo', new URLSearchParams())).rejects.toThrow('nothing runs on')
   })
 })

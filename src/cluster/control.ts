@@ -57,12 +57,8 @@ const send = (response: ServerResponse, code: number, body: unknown): void => {
 }
 
 /** Asks the instance that runs on a data folder; throws `UserError` with its words when it refuses, or when none runs. */
-export const askControl = async (
-  dataDir: string,
-  question: string,
-  query: Readonly<Record<string, string>>,
-): Promise<unknown> => {
-  const path = `/${question}?${new URLSearchParams(query)}`
+export const askControl = async (dataDir: string, question: string, query: URLSearchParams): Promise<unknown> => {
+  const path = `/${question}?${query}`
   const response = await responseOf(dataDir, path).catch((error: unknown) => {
     const absent = ['ENOENT', 'ENOTDIR', 'ECONNREFUSED'].includes(errorCode(error) ?? '')
     throw absent ? new UserError(`nothing runs on ${dataDir}; start it with "fairway up --data-dir ${dataDir}"`) : error

@@ -16,7 +16,7 @@ export const explainTarget =
   (query: URLSearchParams): ClusterExplanation => {
     const target = query.get('target') ?? ''
     if (/^https?:\/\//i.test(target)) {
-      const explanation = ingress.explain(target)
+      const explanation = ingress.explain(target, query.getAll('header'))
       if (!explanation) throw new UserError(`"${target}" is not a URL that the Ingress could serve`)
       return { kind: 'ingress', explanation }
     }

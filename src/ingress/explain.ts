@@ -2,6 +2,7 @@ import type { Ingress } from '../api/index.ts'
 import type { Lister } from '../informers/index.ts'
 import { type Backend, canonicalHost, canonicalPath, type Match, Matcher, type Target } from '../l7/table/index.ts'
 import { annotationsOf, annotationTable } from './annotations/index.ts'
+import { type ExplainedCanary, explainCanaries } from './explain-canaries.ts'
 import { type ClassDecision, keyOf, type Routes } from './routes/index.ts'
 
 /** Who answers a URL and why. */
@@ -16,6 +17,8 @@ export interface Explanation {
   readonly answer: { readonly status: number; readonly reason: string } | undefined
   /** `namespace/name` of the Secret whose certificate is served; undefined for the default one. */
   readonly certificate: string | undefined
+  /** Of the chosen route: which of them takes this request, or a share of such requests. */
+  readonly canaries: readonly ExplainedCanary[]
   /** Of the Ingress that was chosen: what acts on the request, and what does not and why. */
   readonly annotations: readonly ExplainedAnnotation[]
   readonly lost: readonly (ExplainedRoute & { readonly why: string })[]
@@ -50,8 +53,8 @@ interface ExplainSources {
 }
 
 /** Answers with the very matcher and table that the engine uses. */
-export const explainUrl = (url: string, sources: ExplainSources): Explanation | undefined => {
-  const [, authority = '', rest = ''] = /^(?:https?:\/\/)?([^/?#]*)([^?#]*)/i.exec(url) ?? []
+export const explainUrl = (url: string, sources: ExplainSources, headers: readonly string[] = []): Explanation | undefined => {
+  const [, authority = '', rest = '', query = ''] = /^(?:https?:\/\/)?([^/?#]*)([^?#]*)(\?[^#]*)?/i.exec(url) ?? []
   const host = authority === '' ? '' : canonicalHost(authority)
   const path = canonicalPath(rest === '' ? '/' : rest)
   if (host === undefined || path === undefined) return undefined
@@ -65,15 +68,18 @@ export const explainUrl = (url: string, sources: ExplainSources): Explanation | 
   matcher.setFallback(table.fallback)
   const match = matcher.match(host, path)
   const backend = match && table.backends.get(match.target.backend)
+  const isTls = /^https:/i.test(url)
   return {
     host,
     path,
     chosen: match && explained(match),
     backend,
-    answer: ownAnswer(match, backend, /^https:/i.test(url)),
+    answer: ownAnswer(match, backend, isTls),
     certificate: patterns
       .map((pattern) => table.tlsHosts.get(pattern))
       .find((id) => id !== undefined && table.certificates.has(id)),
+    canaries:
+      match === undefined ? [] : explainCanaries(match.target, table, { method: 'GET', authority, path, query, isTls, headers }),
     annotations: match === undefined ? [] : annotationsOn(match.target, sources),
     lost: [...lostRules(sources, { host, path, patterns, match }), ...ignoredIngresses(sources, patterns)],
   }

@@ -392,6 +392,30 @@ describe('explain', () => {
     expect(events.map(({ reason }) => reason).sort()).toEqual(['AnnotationInvalid', 'AnnotationUnknown'])
   })
 
+  it('says which canary takes a request, or what share of them', async () => {
+    const canary = (name: string, more: Readonly<Record<string, string>>) =>
+      ingress(name)
+        .created('2026-02-01T00:00:00Z')
+        .className('fairway')
+        .host('shop.io', { '/': 'web:80' })
+        .metadata({
+          annotations: Object.fromEntries(
+            Object.entries({ canary: 'true', ...more }).map(([key, value]) => [`nginx.ingress.kubernetes.io/${key}`, value]),
+          ),
+        })
+        .build()
+    const { controller } = await start((api) => {
+      basics(api)
+      api.put(ingressKind, ingress('main').className('fairway').host('shop.io', { '/': 'web:80' }).build())
+      api.put(ingressKind, canary('next', { 'canary-by-header': 'X-Next', 'canary-weight': '20' }))
+    })
+    const takes = (...headers: readonly string[]) =>
+      controller.explain('http://shop.io/', headers)?.canaries.map((one) => [one.ingress, one.takes])
+    expect(takes()).toEqual([['default/next', 0.2]])
+    expect(takes('x-next:always')).toEqual([['default/next', 'this-request']])
+    expect(takes('X-Next: never')).toEqual([['default/next', 0]])
+  })
+
   it('follows the Secrets and ConfigMaps that annotations refer to', async () => {
     const annotations = {
       'nginx.ingress.kubernetes.io/auth-type': 'basic',

@@ -29,7 +29,7 @@ export interface IngressOptions extends IngressInformers, ReferencedObjects {
 /** The Ingress controller: keeps the engine's table up to date. */
 export interface IngressController extends Component {
   /** Which rule, Service and endpoints a request for this URL gets, and what lost and why; undefined when it is no http URL. */
-  explain(url: string): Explanation | undefined
+  explain(url: string, headers?: readonly string[]): Explanation | undefined
   /** Resolves when every worker of the engine serves what the caches hold now. */
   settled(): Promise<void>
   /** The table as the engine has it. */
@@ -55,8 +55,8 @@ export const createIngress = (options: IngressOptions): IngressController => {
       sync.listeners.add(handler)
       return () => void sync.listeners.delete(handler)
     },
-    explain: (url) =>
-      explainUrl(url, { routes: sync.routes, ingresses: options.ingresses, decide: (ingress) => sync.decide(ingress) }),
+    explain: (url, headers) =>
+      explainUrl(url, { routes: sync.routes, ingresses: options.ingresses, decide: (ingress) => sync.decide(ingress) }, headers),
     start: (signal) => sync.start(signal),
   }
 }

@@ -1,4 +1,5 @@
 export { addressMatcher } from './addresses.ts'
+export { compileCanaries } from './policy/canary.ts'
 export { defaultSettings, type EngineSettings } from './settings.ts'
 export type { EngineStats } from './stats.ts'
 export {

@@ -9,12 +9,18 @@ export interface ExplainOptions {
   readonly proxy?: string
   readonly from: string
   readonly protocol: string
+  /** `Name: value`, of a request to the Ingress. */
+  readonly header?: readonly string[]
   readonly output: string
 }
 
 /** `fairway explain`: asks the running instance or a stand-alone proxy, whose answer comes from what it programs the traffic with. */
 export const explain = async (target: string, options: ExplainOptions): Promise<void> => {
-  const query = { target, from: options.from, protocol: options.protocol }
+  const headers = options.header ?? []
+  const malformed = headers.find((line) => !/^[^:\s]+:/.test(line))
+  if (malformed !== undefined) throw new UserError(`--header: "${malformed}" is not like "X-Canary: always"`, { exitCode: 2 })
+  const query = new URLSearchParams({ target, from: options.from, protocol: options.protocol })
+  for (const line of headers) query.append('header', line)
   // The other end is this program's own `explainTarget`, or `metricsEndpoint`, which answers in the same form.
   const answer = (await (options.proxy === undefined
     ? askControl(dataDirOf(options), 'explain', query)
@@ -28,11 +34,11 @@ export const explain = async (target: string, options: ExplainOptions): Promise<
 
 const ASK_TIMEOUT_MS = 10_000
 
-const askProxy = async (proxy: string, query: Readonly<Record<string, string>>): Promise<unknown> => {
+const askProxy = async (proxy: string, query: URLSearchParams): Promise<unknown> => {
   if (!/^https?:\/\//.test(proxy) || !URL.canParse(proxy)) {
     throw new UserError(`--proxy: "${proxy}" is not a URL such as http://127.0.0.1:10249`, { exitCode: 2 })
   }
-  const url = new URL(`/explain?${new URLSearchParams(query)}`, proxy)
+  const url = new URL(`/explain?${query}`, proxy)
   const response = await fetch(url, { signal: AbortSignal.timeout(ASK_TIMEOUT_MS) }).catch((error: unknown) => {
     const reason = error instanceof Error && error.cause !== undefined ? errorMessage(error.cause) : errorMessage(error)
     throw new UserError(`no proxy answers at ${proxy} (${reason}); it is the --metrics-bind-address of "fairway proxy"`)
@@ -47,17 +53,26 @@ type IngressExplanation = Extract<ClusterExplanation, { kind: 'ingress' }>['expl
 type ServiceExplanation = Extract<ClusterExplanation, { kind: 'service' }>['explanation']
 
 const ingressText = (explanation: IngressExplanation, isTls: boolean): string => {
-  const { host, path, chosen, backend, answer, certificate, annotations, lost } = explanation
+  const { host, path, chosen, answer, certificate, canaries, annotations, lost } = explanation
   const rows: readonly (readonly string[])[] = [
     ['request', `host ${host || '(none)'}, path ${path}`],
     ...(isTls ? [['certificate', certificate ?? 'the default one']] : []),
     ...(chosen ? chosenRows(chosen) : [['rule', 'none matches']]),
     ...annotations.map(({ name, value, state, note }) => ['annotation', annotationText(name, value, state, note)]),
     ...(answer ? [['answer', `${answer.status} by the Ingress itself: ${answer.reason}`]] : []),
-    ...(backend?.endpoints ?? []).map((endpoint) => ['endpoint', `${endpoint.address}:${endpoint.port}`]),
+    ...canaries.map((canary) => ['canary', canaryText(canary)]),
+    ...endpointsOf(explanation).map((endpoint) => ['endpoint', `${endpoint.address}:${endpoint.port}`]),
     ...lost.map((rule) => ['not chosen', `${rule.ingress} ${rule.host || '*'} ${rule.match} ${rule.path}: ${rule.why}`]),
   ]
   return align(rows)
+}
+
+const endpointsOf = ({ backend, canaries }: IngressExplanation) =>
+  (canaries.find(({ takes }) => takes === 'this-request')?.backend ?? backend)?.endpoints ?? []
+
+const canaryText = ({ ingress, service, takes }: IngressExplanation['canaries'][number]): string => {
+  const share = takes === 'this-request' ? 'takes this request' : `takes ${Math.round(takes * 1_000) / 10} % of such requests`
+  return `${ingress}${service === undefined ? '' : `, service ${service}`}: ${share}`
 }
 
 const annotationText = (name: string, value: string, state: string, note: string | undefined): string =>

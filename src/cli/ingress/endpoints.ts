@@ -23,7 +23,7 @@ export const healthHandler = ({ notReady }: Condition): RequestListener =>
 export interface Insight {
   /** In Prometheus' text format. */
   metrics(): Promise<string>
-  explain(url: string): Explanation | undefined
+  explain(url: string, headers: readonly string[]): Explanation | undefined
 }
 
 /** `/metrics`, and `/explain?target=URL` as `fairway explain --proxy` asks. */
@@ -32,7 +32,7 @@ export const insightHandler = ({ metrics, explain }: Insight): RequestListener =
     '/metrics': async () => ({ code: 200, type: 'text/plain; version=0.0.4; charset=utf-8', body: await metrics() }),
     '/explain': (url) => {
       const target = url.searchParams.get('target') ?? ''
-      const explanation = explain(target)
+      const explanation = explain(target, url.searchParams.getAll('header'))
       const type = 'application/json'
       if (explanation === undefined)
         return { code: 400, type, body: JSON.stringify({ error: `"${target}" is not a URL that the Ingress could serve` }) }

@@ -304,7 +304,7 @@ const startEndpoints = async (parts: Parts, lifecycle: Lifecycle): Promise<void>
   const notReady = (): string | undefined => (parts.state.phase === 'serving' ? undefined : parts.state.phase)
   const insight = insightHandler({
     metrics: async () => [await registry.metrics(), ownMetrics(parts), engineMetricsText(await parts.engine.stats())].join('\n'),
-    explain: (url) => parts.ingress.explain(url),
+    explain: (url, headers) => parts.ingress.explain(url, headers),
   })
   const wanted = [
     { flag: '--health', at: health, handler: healthHandler({ notReady }) },
