@@ -1,8 +1,10 @@
 import { X509Certificate } from 'node:crypto'
-import { chmod, rm, writeFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { parseAllDocuments } from 'yaml'
 import { freePort, missingPebble, type Pebble, startPebble } from '../../src/ingress/acme/testing/index.ts'
+import { type ApiFront, startApiFront } from '../support/api-front.ts'
 import {
   CONTROLLER,
   classOf,
@@ -15,10 +17,38 @@ import {
 } from '../support/ingress.ts'
 import { command, type Instance, newDataDir, startInstance } from '../support/instance.ts'
 import { SOON, undo, undoAll } from '../support/proxy.ts'
+import { allowingRule, attributesOf, type Grant, type Rule } from '../support/rbac.ts'
 
 const CLASS = 'certified'
 const [LEADER, FOLLOWER] = ['127.0.0.2', '127.0.0.3']
 const LEASE_RUNS_OUT = { timeout: 45_000, interval: 100 }
+
+const NAMESPACE = 'fairway-ingress'
+const SHARED = 'fairway-ingress-acme'
+/** Beside the one that the manifests name. */
+const SECRETS = ['later', 'lost']
+
+/** As far as the test reads it. */
+interface Manifest {
+  readonly kind: string
+  readonly metadata: { readonly name: string; readonly namespace?: string }
+  readonly rules?: readonly Rule[]
+}
+
+/** What the manifests in `deploy/` allow. */
+const grantsOf = async (): Promise<readonly Grant[]> => {
+  const files = ['fairway-ingress.yaml', 'fairway-ingress-secrets.yaml', 'fairway-ingress-acme.yaml']
+  const texts = await Promise.all(files.map((file) => readFile(new URL(`../../deploy/${file}`, import.meta.url), 'utf8')))
+  const manifests = texts.flatMap((text) => parseAllDocuments(text)).map((document) => document.toJS() as Manifest)
+  const widened = (rule: Rule): Rule =>
+    rule.resourceNames?.includes('shop-tls') ? { ...rule, resourceNames: ['shop-tls', ...SECRETS] } : rule
+  return manifests
+    .filter(({ kind, metadata }) => kind === 'Role' || (kind === 'ClusterRole' && metadata.name === 'fairway-ingress'))
+    .map(({ metadata: { namespace }, rules = [] }) => ({
+      ...(namespace === undefined ? {} : { namespace }),
+      rules: rules.map(widened),
+    }))
+}
 
 interface Replica {
   readonly ingress: RunningIngress
@@ -38,7 +68,10 @@ describe.skipIf(missingPebble !== undefined)('certificates of fairway ingress fr
   let instance: Instance
   let pebble: Pebble
   let httpPort: number
-  let files: { readonly ca: string; readonly otherCa: string; readonly root: string }
+  let front: ApiFront
+  let files: { readonly ca: string; readonly root: string }
+  const refused = new Set<string>()
+  const used = new Set<string>()
 
   const apply = async (...objects: readonly object[]): Promise<void> => {
     const file = join(dataDir, 'test.json')
@@ -49,7 +82,7 @@ describe.skipIf(missingPebble !== undefined)('certificates of fairway ingress fr
   const list = async (...args: readonly string[]): Promise<readonly Listed[]> =>
     JSON.parse((await instance.fairway('get', ...args, '-o', 'json')).stdout).items
   const shared = async (role: string): Promise<readonly Listed[]> => {
-    const all = await list('secrets', '-n', 'certified')
+    const all = await list('secrets', '-n', SHARED)
     return all.filter(({ metadata }) => metadata.name.includes(`-acme-${role}`))
   }
   const secret = async (name: string): Promise<Listed | undefined> =>
@@ -65,17 +98,18 @@ describe.skipIf(missingPebble !== undefined)('certificates of fairway ingress fr
       .map(({ reason, message }) => `${reason}: ${message}`)
       .join('\n')
   }
-  const site = (name: string): object => {
-    const plain = ingressOf(name, { className: CLASS, secret: name })
+  const site = (name: string, secretName = name): object => {
+    const plain = ingressOf(name, { className: CLASS, secret: secretName })
     return { ...plain, metadata: { name, annotations: { 'kubernetes.io/tls-acme': 'true' } } }
   }
-  const start = async (address: string, ca = files.ca): Promise<Replica> => {
-    const ingress = startIngress([
-      ...['--kubeconfig', instance.status.kubeconfig, '--ingress-class', CLASS, '--controller-name', CONTROLLER],
+  const start = async (address: string): Promise<Replica> => {
+    const args = [
+      ...['--kubeconfig', front.kubeconfig, '--ingress-class', CLASS, '--controller-name', CONTROLLER],
       ...['--http', `${address}:${httpPort}`, '--https', `${address}:0`, '--workers', '2', '--health=', '--metrics='],
-      ...['--election-id', 'certified', '--acme-namespace', 'certified', '--log-level', 'debug'],
-      ...['--acme-server', pebble.directory, '--acme-agree-tos', '--acme-email', 'us@example.com', '--acme-ca', ca],
-    ])
+      ...['--acme-namespace', SHARED, '--log-level', 'debug'],
+      ...['--acme-server', pebble.directory, '--acme-agree-tos', '--acme-email', 'us@example.com', '--acme-ca', files.ca],
+    ]
+    const ingress = startIngress(args, { POD_NAMESPACE: NAMESPACE })
     const { https } = await ingress.ready()
     return { ingress, address, https }
   }
@@ -92,19 +126,28 @@ describe.skipIf(missingPebble !== undefined)('certificates of fairway ingress fr
   beforeAll(async () => {
     dataDir = await newDataDir(true)
     undo.push(() => rm(dataDir, { recursive: true, force: true }))
-    await chmod(dataDir, 0o755)
     httpPort = await freePort()
     pebble = await startPebble({ httpPort })
     undo.push(() => pebble.close())
-    files = { ca: join(dataDir, 'ca.pem'), otherCa: join(dataDir, 'other.pem'), root: join(dataDir, 'root.pem') }
+    files = { ca: join(dataDir, 'ca.pem'), root: join(dataDir, 'root.pem') }
     await writeFile(files.ca, pebble.ca)
-    await writeFile(files.otherCa, pebble.otherCa)
     await writeFile(files.root, await pebble.root())
     instance = await startInstance({ asUser: true, dataDir, slot: 74 })
     undo.push(() => instance.stop())
+    front = await startApiFront(join(dataDir, 'front.json'), () => instance.status.kubeconfig)
+    undo.push(() => front.close())
+    const grants = await grantsOf()
+    front.forbids = (method, url) => {
+      const attributes = attributesOf(method, url)
+      const isAllowed = allowingRule(grants, attributes) !== undefined
+      const { verb, group, resource, namespace, name } = attributes
+      if (isAllowed) used.add(`${verb} ${resource} in ${namespace}`)
+      else refused.add(`${verb} ${group}/${resource} ${namespace}/${name}`)
+      return !isAllowed
+    }
     const pod = await startPod('one', '127.245.74.1')
     await apply(
-      { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'certified' } },
+      ...[NAMESPACE, SHARED].map((name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } })),
       classOf(CLASS, CONTROLLER),
       ...serviceOf('web', pod),
     )
@@ -124,20 +167,22 @@ describe.skipIf(missingPebble !== undefined)('certificates of fairway ingress fr
       killed ??= leader.ingress.stop('SIGKILL')
       await killed
     }
-    await apply(site('shop'))
+    await apply(site('shop', 'shop-tls'))
     await expect.poll(() => killed, SOON).toBeDefined()
     const [order] = await shared('order')
     const url = order?.metadata.annotations?.['fairway.dev/acme-order']
     expect(url).toContain('/my-order/')
     const accounts = pebble.log().split('accounts in memory').length
-    await expect.poll(() => secret('shop'), LEASE_RUNS_OUT).toBeDefined()
-    expect((await secret('shop'))?.metadata.annotations?.['fairway.dev/acme-order']).toBe(url)
+    await expect.poll(() => secret('shop-tls'), LEASE_RUNS_OUT).toBeDefined()
+    expect((await secret('shop-tls'))?.metadata.annotations?.['fairway.dev/acme-order']).toBe(url)
     expect(pebble.log().split('accounts in memory').length).toBe(accounts)
     expect(await shared('account')).toHaveLength(1)
     await expect.poll(() => shared('order'), SOON).toEqual([])
     await expect.poll(async () => (await shared('challenges'))[0]?.data ?? {}, SOON).toEqual({})
-    await expect.poll(() => served(follower, 'shop.example'), SOON).toBe(await kept('shop'))
-    expect(await events('shop')).toMatch(/^CertificateIssued: Secret default\/shop has a certificate for shop\.example until /m)
+    await expect.poll(() => served(follower, 'shop.example'), SOON).toBe(await kept('shop-tls'))
+    await expect
+      .poll(() => events('shop'), SOON)
+      .toMatch(/^CertificateIssued: Secret default\/shop-tls has a certificate for shop\.example until /m)
     expect(await events('shop')).not.toContain('CertificateFailed')
   })
 
@@ -160,6 +205,14 @@ describe.skipIf(missingPebble !== undefined)('certificates of fairway ingress fr
     await expect
       .poll(() => events('lost'), { timeout: 30_000 })
       .toMatch(/CertificateFailed: .*lost\.example: \w+: .*127\.0\.0\.9.*; tried again after /)
+  })
+
+  it('with the rights of deploy/, of which each is used', () => {
+    expect([...refused]).toEqual([])
+    const rights = (verbs: readonly string[], namespace: string): readonly string[] =>
+      verbs.map((verb) => `${verb} secrets in ${namespace}`)
+    expect([...used]).toEqual(expect.arrayContaining([...rights(['get', 'list', 'watch', 'create', 'update', 'delete'], SHARED)]))
+    expect([...used]).toEqual(expect.arrayContaining([...rights(['get', 'create'], 'default')]))
   })
 
   it.each([
