@@ -13,6 +13,7 @@ import { grpcAnswer, isGrpc, UNAVAILABLE } from './grpc.ts'
 import { readRequestFields } from './request-fields.ts'
 import { resetStream } from './reset.ts'
 import { addFieldLines, fieldObject } from './response-fields.ts'
+import { disown, hearBody, hearDrain, hearWantTrailers, own, type StreamEvents } from './stream-events.ts'
 import { StreamWriter } from './stream-writer.ts'
 import { trailerLines } from './trailers.ts'
 
@@ -35,12 +36,8 @@ const WITH_TRAILERS: typeof STREAMED = { waitForTrailers: true, sendDate: false 
 /** Node ends a stream at once for these. */
 const isBodiless = (status: number): boolean => status === 204 || status === 205 || status === 304
 
-const OWNER = Symbol('owner')
-/** Node's stream with the object that serves it: handlers are shared functions, not closures for each stream. */
-type OwnedStream = ServerHttp2Stream & { [OWNER]?: ClientStream | undefined }
-
 /** One request of an HTTP/2 client at a time; the object and its exchange serve many, one after another. */
-export class ClientStream implements ExchangeClient, Timed {
+export class ClientStream implements ExchangeClient, StreamEvents, Timed {
   deadlineMs = 0
   hasBodyBytes = false
   readonly protocol = 'h2'
@@ -49,7 +46,7 @@ export class ClientStream implements ExchangeClient, Timed {
   readonly #request = new RequestHead()
   readonly #exchange: Exchange
   readonly #writer = new StreamWriter()
-  #stream: OwnedStream | undefined
+  #stream: ServerHttp2Stream | undefined
   #phase: number = Phase.free
   #fields: OutgoingHttpHeaders | undefined
   #isHeadSent = false
@@ -61,6 +58,7 @@ export class ClientStream implements ExchangeClient, Timed {
   #trailers = ''
   #requestTrailers = ''
   #hearsDrain = false
+  #isGivenUp = false
   #bodyBytes = 0
 
   constructor(context: EngineContext, owner: StreamOwner) {
@@ -135,7 +133,7 @@ export class ClientStream implements ExchangeClient, Timed {
   }
 
   awaitDrain(): void {
-    if (!this.#hearsDrain) this.#stream?.on('drain', onDrain)
+    if (!this.#hearsDrain && this.#stream !== undefined) hearDrain(this.#stream)
     this.#hearsDrain = true
     this.deadlineMs = this.#context.deadlines.after(this.#context.settings.writeTimeoutMs)
   }
@@ -270,8 +268,15 @@ export class ClientStream implements ExchangeClient, Timed {
     if (!stream.destroyed && !stream.closed) stream.sendTrailers(fields)
   }
 
+  /** The client gave the stream up; Node closes it by itself only when nothing was being written. */
+  onAborted(): void {
+    if (this.#phase === Phase.ending || this.#phase === Phase.free) return
+    this.#isGivenUp = true
+    this.reset()
+  }
+
   onClose(): void {
-    const isReset = this.#phase !== Phase.ending
+    const isReset = this.#isGivenUp || this.#phase !== Phase.ending
     this.#abort()
     this.#detach()
     this.#owner.onStreamEnd(this, isReset)
@@ -283,7 +288,7 @@ export class ClientStream implements ExchangeClient, Timed {
     return stream !== undefined && !stream.destroyed && !stream.closed
   }
 
-  #attach(stream: OwnedStream): void {
+  #attach(stream: ServerHttp2Stream): void {
     this.#stream = stream
     this.#writer.attach(stream)
     this.#isHeadSent = false
@@ -294,17 +299,16 @@ export class ClientStream implements ExchangeClient, Timed {
     this.#trailers = ''
     this.#requestTrailers = ''
     this.#hearsDrain = false
+    this.#isGivenUp = false
     this.#bodyBytes = 0
     this.hasBodyBytes = false
     this.deadlineMs = 0
-    stream[OWNER] = this
-    stream.on('close', onClose)
-    stream.on('error', ignore)
+    own(stream, this)
     this.#context.deadlines.add(this)
   }
 
   #detach(): void {
-    if (this.#stream !== undefined) this.#stream[OWNER] = undefined
+    if (this.#stream !== undefined) disown(this.#stream)
     this.#stream = undefined
     this.#fields = undefined
     this.#writer.detach()
@@ -315,9 +319,7 @@ export class ClientStream implements ExchangeClient, Timed {
 
   #listen(stream: ServerHttp2Stream): void {
     stream.pause()
-    stream.on('data', onData)
-    stream.on('trailers', onTrailers as () => void)
-    stream.on('end', onEnd)
+    hearBody(stream)
   }
 
   #flushRequest(): void {
@@ -348,7 +350,7 @@ export class ClientStream implements ExchangeClient, Timed {
     const isEmpty = this.#isBodiless || (this.#isEndAsked && !this.#writer.isPending)
     this.#sendsTrailers = !this.#isBodiless && (this.#isEndAsked ? this.#trailers !== '' : this.#request.acceptsTrailers)
     if (this.#sendsTrailers) {
-      stream.on('wantTrailers', onWantTrailers)
+      hearWantTrailers(stream)
       stream.respond(fields, WITH_TRAILERS)
     } else if (isEmpty) {
       this.#writer.isEnded = true
@@ -384,30 +386,3 @@ export class ClientStream implements ExchangeClient, Timed {
 }
 
 const SMALL_ANSWER = 8_192
-
-function onClose(this: OwnedStream): void {
-  this[OWNER]?.onClose()
-}
-
-function onData(this: OwnedStream, bytes: Buffer): void {
-  this[OWNER]?.onBytes(bytes)
-}
-
-function onTrailers(this: OwnedStream, _fields: unknown, _flags: number, list: readonly string[]): void {
-  this[OWNER]?.onTrailers(list)
-}
-
-function onEnd(this: OwnedStream): void {
-  this[OWNER]?.onRequestEnd()
-}
-
-function onDrain(this: OwnedStream): void {
-  this[OWNER]?.onDrain()
-}
-
-function onWantTrailers(this: OwnedStream): void {
-  this[OWNER]?.onWantTrailers(this)
-}
-
-/** What an error means is seen when the stream closes. */
-const ignore = (): void => {}

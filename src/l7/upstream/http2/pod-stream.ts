@@ -299,7 +299,8 @@ export class PodStream implements UpstreamStream, Timed {
     this.#session.owner.deadlines.remove(this)
     const stream = this.#stream
     if (stream === undefined) this.#session.onStreamClosed(this)
-    else if (!stream.closed && !(stream.readableEnded && stream.writableEnded)) resetStream(stream)
+    // Node ends only streams that are whole in both directions by itself.
+    else if (!stream.readableEnded || !stream.writableFinished) resetStream(stream)
     this.#session.owner.onStreamDone()
   }
 }
