@@ -1,0 +1,99 @@
+import { type Clock, createBackoff, sleep } from '../../../../base/index.ts'
+import { CloudError, isCloudError } from './errors.ts'
+import type { Locks } from './locks.ts'
+import type { RateLimiter } from './rate-limit.ts'
+import type { Answer, ApiCall, Transport } from './transport.ts'
+
+export interface CallerDeps {
+  readonly transport: Transport
+  readonly limiter: RateLimiter
+  readonly locks: Locks
+  readonly clock: Clock
+  /** Told of each request that was sent. */
+  readonly onCall?: (call: { readonly action: string; readonly result: string; readonly seconds: number }) => void
+  readonly taskTimeoutMs: number
+}
+
+/** Calls with what every call needs: its place in the rate limit, a few repeats where that is safe, and for writes the lock and the end of the task. */
+export interface Caller {
+  /** Reads, and writes that may be repeated without harm. */
+  repeatable(call: ApiCall, signal: AbortSignal): Promise<Answer>
+  /** One write at a time for each load balancer; resolves when its task has succeeded. */
+  write(loadBalancerId: string, call: ApiCall, signal: AbortSignal): Promise<Answer>
+  /** Resolves when the task has succeeded, with what the answer says of it; rejects when it failed. */
+  waitForTask(task: { readonly TaskId: string } | { readonly DealName: string }, of: string, signal: AbortSignal): Promise<Answer>
+}
+
+const ATTEMPTS = 4
+const THROTTLED_PAUSE_MS = 500
+
+export const createCaller = (deps: CallerDeps): Caller => {
+  const once = async (call: ApiCall, signal: AbortSignal): Promise<Answer> => {
+    await deps.limiter.take(call.action, signal)
+    const startedAt = deps.clock.monotonic()
+    const told = (result: string): void =>
+      deps.onCall?.({ action: call.action, result, seconds: (deps.clock.monotonic() - startedAt) / 1_000 })
+    try {
+      const answer = await deps.transport.send(call, signal)
+      told('success')
+      return answer
+    } catch (error) {
+      told(isCloudError(error) ? error.failure : 'aborted')
+      if (isCloudError(error, 'throttled')) deps.limiter.pause(call.action, THROTTLED_PAUSE_MS)
+      throw error
+    }
+  }
+  const attempt = async (call: ApiCall, repeats: readonly CloudError['failure'][], signal: AbortSignal): Promise<Answer> => {
+    const backoff = createBackoff({ initialMs: 200, maxMs: 2_000, jitter: 0.3 })
+    for (let left = ATTEMPTS - 1; ; left--) {
+      try {
+        return await once(call, signal)
+      } catch (error) {
+        if (left === 0 || !isCloudError(error, ...repeats)) throw error
+        await sleep(deps.clock, backoff.next(), signal)
+        signal.throwIfAborted()
+      }
+    }
+  }
+  const repeatable = (call: ApiCall, signal: AbortSignal): Promise<Answer> => attempt(call, ['throttled', 'unavailable'], signal)
+  const waitForTask: Caller['waitForTask'] = (task, of, signal) => pollTask({ deps, repeatable }, { params: task, of }, signal)
+  return {
+    repeatable,
+    waitForTask,
+    write: (loadBalancerId, call, signal) =>
+      deps.locks.run(loadBalancerId, async () => {
+        signal.throwIfAborted()
+        const answer = await attempt(call, ['throttled', 'busy'], signal)
+        await waitForTask({ TaskId: answer.requestId }, call.action, signal)
+        return answer
+      }),
+  }
+}
+
+interface Polling {
+  readonly params: Readonly<Record<string, unknown>>
+  /** The action that began the task. */
+  readonly of: string
+}
+
+const pollTask = async (
+  { deps, repeatable }: { readonly deps: CallerDeps; readonly repeatable: Caller['repeatable'] },
+  { params, of }: Polling,
+  signal: AbortSignal,
+): Promise<Answer> => {
+  const backoff = createBackoff({ initialMs: 100, maxMs: 3_000, factor: 1.6, jitter: 0.1 })
+  const until = deps.clock.monotonic() + deps.taskTimeoutMs
+  for (;;) {
+    const answer = await repeatable({ service: 'clb', action: 'DescribeTaskStatus', params }, signal)
+    const status = answer.response['Status']
+    if (status === 0) return answer
+    if (status === 1) {
+      const message = String(answer.response['Message'] ?? 'no reason given').slice(0, 300)
+      throw new CloudError('failed', `${of}: its task failed: ${message}`, { action: of, code: '' })
+    }
+    if (deps.clock.monotonic() >= until)
+      throw new CloudError('unavailable', `${of}: its task did not end within ${deps.taskTimeoutMs} ms`, { action: of, code: '' })
+    await sleep(deps.clock, backoff.next(), signal)
+    signal.throwIfAborted()
+  }
+}

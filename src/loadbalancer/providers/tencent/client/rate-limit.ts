@@ -1,0 +1,33 @@
+import { type Clock, sleep } from '../../../../base/index.ts'
+
+export interface RateLimits {
+  /** Calls a second of each action. */
+  readonly perSecond: number
+  /** Of single actions, by name. */
+  readonly byAction?: Readonly<Record<string, number>>
+}
+
+export interface RateLimiter {
+  /** Resolves when a call of `action` may go out, first come, first served. */
+  take(action: string, signal: AbortSignal): Promise<void>
+  /** The API said that it was too much: no call of `action` for so long. */
+  pause(action: string, ms: number): void
+}
+
+/** Evenly spaced calls, so that no second has more than its share, wherever it begins. */
+export const createRateLimiter = ({ perSecond, byAction = {} }: RateLimits, clock: Clock): RateLimiter => {
+  const nextAt = new Map<string, number>()
+  return {
+    async take(action, signal) {
+      const gapMs = 1_000 / (byAction[action] ?? perSecond)
+      const now = clock.monotonic()
+      const at = Math.max(now, nextAt.get(action) ?? 0)
+      nextAt.set(action, at + gapMs)
+      if (at > now) await sleep(clock, at - now, signal)
+      signal.throwIfAborted()
+    },
+    pause(action, ms) {
+      nextAt.set(action, Math.max(nextAt.get(action) ?? 0, clock.monotonic() + ms))
+    },
+  }
+}
