@@ -2,15 +2,17 @@ import { soleLeader } from '../client/index.ts'
 import { followEverything } from '../informers/index.ts'
 import {
   classConfig,
+  createAcme,
   createIngress,
   createIngressStatus,
   createStreamEngine,
   createStreams,
   type IngressController,
   publishEntries,
+  readAcmeServer,
   type StatusEntries,
 } from '../ingress/index.ts'
-import type { RunningEngine } from '../l7/index.ts'
+import type { Engine, RunningEngine } from '../l7/index.ts'
 import { type DataPlaneDeps, recorderOf } from './deps.ts'
 import type { ClusterInformers } from './informers.ts'
 import { startIngressEngine } from './ingress-engine.ts'
@@ -50,7 +52,33 @@ export const startIngress = async (deps: DataPlaneDeps, informers: ClusterInform
     }),
   )
   await startStreams(deps, informers, running)
+  await startAcme(deps, informers, { ingress, engine })
   return ingress
+}
+
+/** This process is alone, and so leads. */
+const startAcme = async (
+  deps: DataPlaneDeps,
+  informers: ClusterInformers,
+  { ingress, engine }: { readonly ingress: IngressController; readonly engine: Engine },
+): Promise<void> => {
+  const { control, lifecycle, clock, log, options } = deps
+  if (options.acme === undefined) return
+  const acme = createAcme({
+    client: control.clientFor('ingress'),
+    server: await readAcmeServer(options.acme),
+    place: { namespace: 'kube-system', instance: 'fairway-ingress' },
+    claims: ingress.claims,
+    onClaims: ingress.onClaims,
+    secrets: informers.secrets,
+    engine,
+    leadership: soleLeader,
+    recorder: recorderOf(deps, 'fairway-ingress'),
+    timing: { settleMs: 0 },
+    clock,
+    log,
+  })
+  await lifecycle.start(acme)
 }
 
 /** Where ingress-nginx's manuals put the ports of TCP and UDP services. */

@@ -39,6 +39,9 @@ describe('resolveOptions', () => {
     [{ podCidr: '10.0.0.0/24' }, user, /--pod-cidr 10.0.0.0\/24/],
     [{ ingressAddress: 'everywhere' }, root, /--ingress-address/],
     [{ nodeName: 'Ada' }, root, /--node-name/],
+    [{ acmeServer: 'http://a.example' }, root, /--acme-server: "http:\/\/a.example" is not an https URL/],
+    [{ acmeServer: 'https://a.example' }, root, /--acme-server: needs --acme-agree-tos/],
+    [{ acmeEmail: 'us@example.com' }, root, /--acme-server: is needed/],
   ])('names the flag that is wrong: %j', (flags, privileges, message) => {
     expect(() => resolveOptions(flags, privileges)).toThrow(message)
   })

@@ -1,6 +1,7 @@
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { UserError } from '../base/index.ts'
+import type { AcmeServerFlags } from '../ingress/index.ts'
 import { addressAt, cidrContainsCIDR, cidrsOverlap, formatAddress, parseAddress, parseCIDR } from '../ip/index.ts'
 import type { ProxyMode } from '../proxy/index.ts'
 
@@ -16,6 +17,10 @@ export interface ClusterFlags {
   readonly ingressHttps?: number
   readonly ingressAddress?: string
   readonly ingressWorkers?: number
+  readonly acmeServer?: string
+  readonly acmeAgreeTos?: boolean
+  readonly acmeEmail?: string
+  readonly acmeCa?: string
   readonly nodeName?: string
   readonly images?: string
   readonly manifests?: readonly string[]
@@ -46,6 +51,8 @@ export interface ClusterOptions {
   readonly clusterDomain: string
   readonly api: { readonly address: string; readonly port: number }
   readonly ingress: { readonly address: string; readonly httpPort: number; readonly httpsPort: number; readonly workers: number }
+  /** Undefined: nothing is asked of any server. */
+  readonly acme: AcmeServerFlags | undefined
   readonly images: string | undefined
   readonly manifests: readonly string[]
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error'
@@ -84,10 +91,26 @@ export const resolveOptions = (flags: ClusterFlags, privileges: Privileges): Clu
       httpsPort: flags.ingressHttps ?? 443,
       workers: flags.ingressWorkers ?? 1,
     },
+    acme: acmeServer(flags),
     images: flags.images,
     manifests: flags.manifests ?? [],
     logLevel: LOG_LEVELS.find((level) => level === flags.logLevel) ?? 'info',
   }
+}
+
+const acmeServer = ({
+  acmeServer: server,
+  acmeAgreeTos,
+  acmeEmail: email,
+  acmeCa: caFile,
+}: ClusterFlags): AcmeServerFlags | undefined => {
+  const refuse = (why: string): never => {
+    throw new UserError(`--acme-server: ${why}`, { exitCode: 2 })
+  }
+  if (server === undefined) return (email ?? caFile ?? acmeAgreeTos) ? refuse('is needed for the other --acme flags') : undefined
+  if (!URL.canParse(server) || new URL(server).protocol !== 'https:') return refuse(`"${server}" is not an https URL`)
+  if (acmeAgreeTos !== true) return refuse('needs --acme-agree-tos: the server has terms of service')
+  return { server, email, caFile: caFile && resolve(caFile) }
 }
 
 const proxyMode = (wanted = 'auto'): ProxyMode => {

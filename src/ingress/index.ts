@@ -1,4 +1,10 @@
-export { type AcmeOptions, createAcme, type ServerSettings as AcmeServerSettings } from './acme/index.ts'
+export {
+  type AcmeOptions,
+  createAcme,
+  readAcmeServer,
+  type ServerFlags as AcmeServerFlags,
+  type ServerSettings as AcmeServerSettings,
+} from './acme/index.ts'
 export { type Audit, type AuditInput, type AuditVerdict, auditIngresses } from './audit/index.ts'
 export type { ExplainedRoute, Explanation } from './explain.ts'
 export { classConfig, createIngress, type IngressController, type IngressOptions } from './ingress.ts'

@@ -132,7 +132,8 @@ describe.skipIf(missingPebble !== undefined)('certificates of fairway ingress fr
     files = { ca: join(dataDir, 'ca.pem'), root: join(dataDir, 'root.pem') }
     await writeFile(files.ca, pebble.ca)
     await writeFile(files.root, await pebble.root())
-    instance = await startInstance({ asUser: true, dataDir, slot: 74 })
+    const acme = ['--acme-server', pebble.directory, '--acme-agree-tos', '--acme-ca', files.ca]
+    instance = await startInstance({ asUser: true, dataDir, slot: 74, args: ['--ingress-http', String(httpPort), ...acme] })
     undo.push(() => instance.stop())
     front = await startApiFront(join(dataDir, 'front.json'), () => instance.status.kubeconfig)
     undo.push(() => front.close())
@@ -205,6 +206,16 @@ describe.skipIf(missingPebble !== undefined)('certificates of fairway ingress fr
     await expect
       .poll(() => events('lost'), { timeout: 30_000 })
       .toMatch(/CertificateFailed: .*lost\.example: \w+: .*127\.0\.0\.9.*; tried again after /)
+  })
+
+  it('fairway up does the same', { timeout: 60_000 }, async () => {
+    pebble.names.points = '127.0.0.1'
+    const plain = ingressOf('up', { className: 'fairway', secret: 'up' })
+    await apply({ ...plain, metadata: { name: 'up', annotations: { 'fairway.dev/acme': 'true' } } })
+    await expect.poll(() => secret('up'), { timeout: 30_000 }).toBeDefined()
+    const { port } = new URL(instance.status.ingress.https)
+    const over = ['-sS', '--cacert', files.root, '--connect-to', `up.example:443:127.0.0.1:${port}`, 'https://up.example/']
+    await expect.poll(async () => (await command('curl', over)).stdout, SOON).toBe('one')
   })
 
   it('with the rights of deploy/, of which each is used', () => {

@@ -21,11 +21,12 @@ import {
   type Published,
   publishEntries,
   publishService,
+  readAcmeServer,
   type StreamEngine,
 } from '../../ingress/index.ts'
 import { createEngine, type Engine, engineMetricsText, type RunningEngine } from '../../l7/index.ts'
 import { conditionsOf } from '../../model/index.ts'
-import { acmePlace, readAcmeServer } from './acme.ts'
+import { acmePlace } from './acme.ts'
 import { connectIngress, ingressConnection } from './connect.ts'
 import { healthHandler, insightHandler, serveOn } from './endpoints.ts'
 import { guardedAddresses } from './guarded.ts'

@@ -1,5 +1,6 @@
 import { isIP, isIPv6 } from 'node:net'
 import type { LogLevel } from '../../base/index.ts'
+import type { AcmeServerFlags } from '../../ingress/index.ts'
 import { parseCIDR } from '../../ip/index.ts'
 import type { TelemetrySettings } from '../../l7/index.ts'
 
@@ -44,10 +45,7 @@ export interface IngressSettings {
   readonly podAddress: string | undefined
 }
 
-export interface AcmeSettings {
-  readonly server: string
-  readonly email: string | undefined
-  readonly caFile: string | undefined
+export interface AcmeSettings extends AcmeServerFlags {
   readonly namespace: string | undefined
 }
 

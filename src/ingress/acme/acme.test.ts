@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
-import { writeFile } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -62,13 +62,18 @@ describe.skipIf(missingPebble !== undefined)('certificates from pebble', { timeo
   let events: ToldEvent[]
   let logged: string[]
   let offsetMs: number
+  const root = join(tmpdir(), `fairway-acme-root-${process.pid}.pem`)
   const replicas: Replica[] = []
 
   beforeAll(async () => {
     httpPort = await freePort()
     pebble = await startPebble({ httpPort })
+    await writeFile(root, await pebble.root())
   })
-  afterAll(() => pebble?.close())
+  afterAll(async () => {
+    await pebble?.close()
+    await rm(root, { force: true })
+  })
   beforeEach(() => {
     api = fakeApi()
     events = []
@@ -127,8 +132,6 @@ describe.skipIf(missingPebble !== undefined)('certificates from pebble', { timeo
     expect(Object.keys(shared('challenges')[0]?.data ?? {})).toEqual([])
   }
   const served = async (replica: Replica, host: string): Promise<string> => {
-    const root = join(tmpdir(), `fairway-acme-root-${process.pid}.pem`)
-    await writeFile(root, await pebble.root())
     const args = [
       's_client',
       '-connect',

@@ -18,7 +18,7 @@ export interface WantedCertificate {
 }
 
 /** A host that no certificate is asked for, or all of one Secret. */
-export interface Refusal {
+interface Refusal {
   readonly ingress: Ingress
   readonly message: string
 }
