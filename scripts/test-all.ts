@@ -24,6 +24,8 @@ const PACKAGES: Readonly<Record<string, string>> = {
   setpriv: 'util-linux',
   ps: 'procps',
   pebble: 'pebble',
+  nginx: 'nginx',
+  h2load: 'nghttp2-client',
 }
 const PROJECTS = ['unit', 'feature', 'kubectl', 'netns', 'vm']
 /** CI ends after 30 minutes; a machine without acceleration takes 6 for the virtual machine, and twice that when it is busy. */
