@@ -174,6 +174,7 @@ describe.skipIf(missingPebble !== undefined)('certificates of fairway ingress fr
     const url = order?.metadata.annotations?.['fairway.dev/acme-order']
     expect(url).toContain('/my-order/')
     const accounts = pebble.log().split('accounts in memory').length
+    expect(accounts).toBeGreaterThan(1)
     await expect.poll(() => secret('shop-tls'), LEASE_RUNS_OUT).toBeDefined()
     expect((await secret('shop-tls'))?.metadata.annotations?.['fairway.dev/acme-order']).toBe(url)
     expect(pebble.log().split('accounts in memory').length).toBe(accounts)

@@ -214,6 +214,7 @@ describe.skipIf(missingPebble !== undefined)('certificates from pebble', { timeo
     expect(Object.keys(shared('challenges')[0]?.data ?? {})).toEqual([])
     pebble.names.points = '127.0.0.1'
     const orders = pebble.log().split('to the db').length
+    expect(orders).toBeGreaterThan(1)
     touch('lost')
     await eventually(() => expect(logged.filter((line) => line.startsWith('ingress synced')).length).toBeGreaterThan(1))
     expect(pebble.log().split('to the db').length).toBe(orders)
@@ -309,6 +310,7 @@ describe.skipIf(missingPebble !== undefined)('certificates from pebble', { timeo
     const order = shared('order')[0]?.metadata.annotations?.['fairway.dev/acme-order']
     expect(order).toBeDefined()
     const accounts = pebble.log().split('accounts in memory').length
+    expect(accounts).toBeGreaterThan(1)
     second.set(true)
     await issued('moved')
     expect(secretOf('moved')?.metadata.annotations?.['fairway.dev/acme-order']).toBe(order)
