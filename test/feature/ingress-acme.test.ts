@@ -21,7 +21,7 @@ import { allowingRule, attributesOf, type Grant, type Rule } from '../support/rb
 
 const CLASS = 'certified'
 const [LEADER, FOLLOWER] = ['127.0.0.2', '127.0.0.3']
-const LEASE_RUNS_OUT = { timeout: 45_000, interval: 100 }
+const LEASE_RUNS_OUT = { timeout: 80_000, interval: 500 }
 
 const NAMESPACE = 'fairway-ingress'
 const SHARED = 'fairway-ingress-acme'
