@@ -1,0 +1,5 @@
+export type { Credential } from './authentication.ts'
+export type { StoredCertificate } from './certificates.ts'
+export { createEmulator, type Emulator, type EmulatorOptions, type RunningEmulator } from './emulator.ts'
+export type { Instance, Inventory, Subnet } from './inventory.ts'
+export { isQuota, type Quotas } from './quotas.ts'
