@@ -20,6 +20,8 @@ export interface Caller {
   repeatable(call: ApiCall, signal: AbortSignal): Promise<Answer>
   /** One write at a time for each load balancer; resolves when its task has succeeded. */
   write(loadBalancerId: string, call: ApiCall, signal: AbortSignal): Promise<Answer>
+  /** As `write`, for actions that are done when they are answered. Where one is not after all, the next write finds the load balancer busy and waits. */
+  writeAtOnce(loadBalancerId: string, call: ApiCall, signal: AbortSignal): Promise<Answer>
   /** Resolves when the task has succeeded, with what the answer says of it; rejects when it failed. */
   waitForTask(task: { readonly TaskId: string } | { readonly DealName: string }, of: string, signal: AbortSignal): Promise<Answer>
 }
@@ -57,16 +59,26 @@ export const createCaller = (deps: CallerDeps): Caller => {
   }
   const repeatable = (call: ApiCall, signal: AbortSignal): Promise<Answer> => attempt(call, ['throttled', 'unavailable'], signal)
   const waitForTask: Caller['waitForTask'] = (task, of, signal) => pollTask({ deps, repeatable }, { params: task, of }, signal)
+  const locked = (loadBalancerId: string, work: () => Promise<Answer>, signal: AbortSignal): Promise<Answer> =>
+    deps.locks.run(loadBalancerId, () => {
+      signal.throwIfAborted()
+      return work()
+    })
+  const send = (call: ApiCall, signal: AbortSignal): Promise<Answer> => attempt(call, ['throttled', 'busy'], signal)
   return {
     repeatable,
     waitForTask,
-    write: (loadBalancerId, call, signal) =>
-      deps.locks.run(loadBalancerId, async () => {
-        signal.throwIfAborted()
-        const answer = await attempt(call, ['throttled', 'busy'], signal)
-        await waitForTask({ TaskId: answer.requestId }, call.action, signal)
-        return answer
-      }),
+    writeAtOnce: (id, call, signal) => locked(id, () => send(call, signal), signal),
+    write: (id, call, signal) =>
+      locked(
+        id,
+        async () => {
+          const answer = await send(call, signal)
+          await waitForTask({ TaskId: answer.requestId }, call.action, signal)
+          return answer
+        },
+        signal,
+      ),
   }
 }
 

@@ -53,7 +53,6 @@ const post = async (options: TransportOptions, agent: Agent, call: ApiCall, sign
     const answer = await request(url.origin, {
       dispatcher: agent,
       method: 'POST',
-      path: '/',
       headers: headersOf(options, call, { host: url.hostname, body }),
       body,
       signal: AbortSignal.any([signal, timeout]),

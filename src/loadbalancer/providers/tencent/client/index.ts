@@ -1,0 +1,16 @@
+export { type CloudClient, type CloudClientOptions, createCloudClient } from './client.ts'
+export type { CloudApi } from './cloud-api.ts'
+export { type Credentials, createCredentials } from './credentials.ts'
+export { CloudError, type CloudFailure, isCloudError } from './errors.ts'
+export type { NewListener, NewRule } from './listener-calls.ts'
+export type {
+  GroupSettings,
+  HealthCheck,
+  ListenerInfo,
+  ListenerProtocol,
+  LoadBalancerInfo,
+  PlacedTarget,
+  RuleInfo,
+  TargetInfo,
+} from './model.ts'
+export type { RateLimits } from './rate-limit.ts'
