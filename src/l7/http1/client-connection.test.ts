@@ -33,7 +33,7 @@ const connect = async (port: number): Promise<Awaited<ReturnType<typeof rawClien
 
 describe('slow and silent clients', () => {
   it.each<[string, string, Partial<EngineSettings>, RegExp]>([
-    ['a head that does not end', 'GET / HTTP/1.1\r\nHost: a\r\n', { headTimeoutMs: 30 }, /^HTTP\/1.1 408 /],
+    ['a head that does not end', 'GET / HTTP/1.1\r\nHost: a\r\n', { headTimeoutMs: 400 }, /^HTTP\/1.1 408 /],
     ['a client that says nothing', '', { headTimeoutMs: 30 }, /^$/],
     [
       'a body that stops',
