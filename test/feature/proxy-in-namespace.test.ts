@@ -197,7 +197,9 @@ describe.skipIf(!isRoot)('fairway proxy in a network namespace of its own', () =
     )
     const cleanup = await runProxy(['--cleanup', '--ebpf-cgroup', cgroup.folder], inside)
     expect(cleanup.code).toBe(1)
-    expect(cleanup.stderr).toContain(`not removed: rules of iptables and ipvs: another fairway (${holder}) uses them; end it first`)
+    expect(cleanup.stderr).toContain(
+      `not removed: rules of iptables and ipvs: another fairway (${holder}) uses them; end it first`,
+    )
     const other = start('nftables')
     await other.ready()
     await other.stop()
