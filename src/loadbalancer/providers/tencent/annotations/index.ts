@@ -1,0 +1,6 @@
+export type { ExtensiveParameters } from './creation.ts'
+export { type NodeSelector, selects } from './node-selector.ts'
+export type { PortProtocols, SpecifiedProtocol } from './protocols.ts'
+export { type Finding, type ReadAnnotations, readAnnotations, type Settings } from './read.ts'
+export { ANNOTATIONS } from './table.ts'
+export type { CustomWeights } from './weights.ts'
