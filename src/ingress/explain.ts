@@ -24,7 +24,7 @@ export interface Explanation {
   readonly lost: readonly (ExplainedRoute & { readonly why: string })[]
 }
 
-export interface ExplainedAnnotation {
+interface ExplainedAnnotation {
   readonly ingress: string
   /** With its prefix. */
   readonly name: string
