@@ -5,6 +5,7 @@ import { scheme } from '../api/index.ts'
 import { VERSION } from '../base/index.ts'
 import { bashCompletion } from './bash-completion.ts'
 import { withIngressFlags } from './ingress/flags.ts'
+import { withLoadBalancerFlags } from './loadbalancer/flags.ts'
 import { withProxyFlags } from './proxy/flags.ts'
 
 /** The whole command line; each command's code is loaded when it runs. */
@@ -47,6 +48,12 @@ const addRunning = (program: Command): void => {
     .option('-o, --output <format>', 'table or json', choice('table', 'json'), 'table')
     // The command above has --kubeconfig too, and takes it wherever it stands.
     .action(async (_, command) => (await import('./commands/ingress-audit.ts')).ingressAudit(command.optsWithGlobals()))
+  const loadbalancer = program
+    .command('loadbalancer')
+    .description('only the service controller, which gives LoadBalancer Services of any cluster their load balancers')
+  withLoadBalancerFlags(loadbalancer).action(async (options) =>
+    (await import('./commands/loadbalancer.ts')).loadbalancer(options),
+  )
   withProxyFlags(proxy).action(async (options) => (await import('./commands/proxy.ts')).proxy(options))
   program
     .command('status')

@@ -1,8 +1,8 @@
 import type { Registry } from 'prom-client'
-import type { Node, Service } from '../api/index.ts'
+import type { EndpointSlice, Node, Service } from '../api/index.ts'
 import type { Clock, Component, Logger } from '../base/index.ts'
 import type { Client, EventRecorder, Leadership } from '../client/index.ts'
-import type { Lister } from '../informers/index.ts'
+import type { Informer } from '../informers/index.ts'
 import type { Provider } from './provider.ts'
 
 /** How a provider comes into `fairway loadbalancer`: one entry of the table in the command. */
@@ -21,8 +21,10 @@ export interface ProviderDeps {
   readonly client: Client
   readonly clusterId: string
   /** Caches that are complete before the provider is asked anything. */
-  readonly services: Lister<Service>
-  readonly nodes: Lister<Node>
+  readonly services: Informer<Service>
+  /** With the index of `sliceIndexes`. */
+  readonly slices: Informer<EndpointSlice>
+  readonly nodes: Informer<Node>
   /** Acts of the provider's own components are the leader's alone. */
   readonly leadership: Leadership
   readonly recorder: EventRecorder
