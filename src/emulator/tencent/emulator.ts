@@ -22,6 +22,7 @@ import { serveCall } from './endpoint.ts'
 import { createFaults } from './faults.ts'
 import { holdFolder } from './folder-lock.ts'
 import { type Forwarding, noForwarding } from './forwarding/contract.ts'
+import { createForwarding } from './forwarding/forwarding.ts'
 import { emptyInventory, type Inventory } from './inventory.ts'
 import { openJournal } from './journal.ts'
 import { defaultQuotas, type Quotas } from './quotas.ts'
@@ -139,9 +140,13 @@ const assemble = (options: EmulatorOptions): Parts => {
   return { cloud, faults, calls, certificates, forwarding, region, clock }
 }
 
-const forwardingOf = (options: EmulatorOptions, _certificates: Certificates): Forwarding => {
+/** Where a port that an ordinary user may not bind goes: 80 to 20080, 443 to 20443. */
+const PORT_OFFSET = 20_000
+
+const forwardingOf = (options: EmulatorOptions, certificates: Certificates): Forwarding => {
   if (options.isForwarding === false) return noForwarding
-  return noForwarding
+  const { clock = realClock, log, secondMs = 1_000, portOffset = PORT_OFFSET } = options
+  return createForwarding({ clock, log, secondMs, portOffset, certificate: certificates.get })
 }
 
 const listen = (server: Server, at: EmulatorOptions['listen']): Promise<{ readonly address: string; readonly port: number }> =>

@@ -26,7 +26,7 @@ export interface LoadBalancer {
 }
 
 export type Protocol = 'TCP' | 'UDP' | 'TCP_SSL' | 'QUIC' | 'HTTP' | 'HTTPS'
-type Scheduler = 'WRR' | 'LEAST_CONN' | 'IP_HASH'
+export type Scheduler = 'WRR' | 'LEAST_CONN' | 'IP_HASH'
 
 export interface Listener {
   readonly id: string
