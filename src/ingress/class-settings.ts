@@ -23,7 +23,7 @@ export const classParameters = ({ spec }: IngressClass): ClassParameters => {
 }
 
 export interface ParametersProblem {
-  readonly reason: 'InvalidParameters' | 'ParametersNotFound' | 'ParametersForbidden'
+  readonly reason: 'InvalidParameters' | 'ParametersNotFound' | 'ParametersForbidden' | 'InvalidSettings'
   readonly message: string
 }
 

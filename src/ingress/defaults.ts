@@ -1,5 +1,6 @@
 import type { ConfigMap, Ingress, IngressClass } from '../api/index.ts'
 import type { ReferencedInformer } from '../informers/index.ts'
+import { readDefaults } from './annotations/index.ts'
 import { classParameters, type ParametersProblem, parametersProblem } from './class-settings.ts'
 import { split } from './snapshot.ts'
 
@@ -9,13 +10,15 @@ interface DefaultsOptions {
   readonly configMap?: string
   classOf(ingress: Ingress): IngressClass | undefined
   /** Called once for each new problem. */
-  tell(ingressClass: IngressClass, problem: ParametersProblem): void
+  tell(about: IngressClass | ConfigMap, problem: ParametersProblem): void
 }
 
 /** The settings that Ingresses get without an annotation: those of their class over those for all. */
 export class Defaults {
   readonly #options: DefaultsOptions
   readonly #told = new Map<string, string>()
+  /** ConfigMaps whose settings were read and told. */
+  readonly #read = new WeakSet<ConfigMap>()
 
   constructor(options: DefaultsOptions) {
     this.#options = options
@@ -51,6 +54,15 @@ export class Defaults {
         tell(ingressClass, problem)
       }
     }
+    for (const key of this.references(classes)) this.#checkSettings(configMaps.get(...split(key)))
+  }
+
+  /** What cannot be read is as if it were not there, except where it guards; whoever wrote it is told once. */
+  #checkSettings(configMap: ConfigMap | undefined): void {
+    if (configMap === undefined || this.#read.has(configMap)) return
+    this.#read.add(configMap)
+    for (const { message } of readDefaults(configMap.data ?? {}, { isNginx: true }).findings)
+      this.#options.tell(configMap, { reason: 'InvalidSettings', message })
   }
 
   /** The weaker first. */

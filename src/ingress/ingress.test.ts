@@ -243,6 +243,20 @@ describe('the settings of a class', () => {
     expect([policy?.maxBodyBytes, policy?.timeouts?.readMs]).toEqual([2 << 20, 7_000])
   })
 
+  it('that cannot be read are told once, on the ConfigMap, and the others hold', async () => {
+    const { api, engine, events, eventually } = await start((fake) => {
+      basics(fake)
+      fake.put(ingressClassKind, withParameters(named))
+      fake.put(configMapKind, settings('class', { 'proxy-body-size': 'huge', 'proxy-read-timeout': '7' }))
+    })
+    api.put(ingressKind, shop('late'))
+    await eventually(() => engine.hosts.has('late.io'))
+    expect(engine.hosts.get('late.io')?.paths[0]?.target.policy?.timeouts?.readMs).toBe(7_000)
+    expect(events.map(({ about, reason, message }) => `${about} ${reason} ${message}`)).toEqual([
+      expect.stringMatching(/^class InvalidSettings ConfigMap key proxy-body-size: "huge" is not /),
+    ])
+  })
+
   it.each([
     ['another kind', { kind: 'Settings', apiGroup: 'x.io', name: 's' }, 'InvalidParameters'],
     ['a ConfigMap of the cluster', { kind: 'ConfigMap', name: 's' }, 'InvalidParameters'],
