@@ -340,3 +340,5 @@ export { ingressClassV1beta1Kind } from './networking/v1beta1/ingressclass/kind.
 export { PROBLEM_LIMIT, Problems } from './problems.ts'
 export { sameValue } from './same-value.ts'
 export { scheme } from './scheme.ts'
+export { tkeServiceConfigKind } from './tencent/tkeserviceconfig/kind.ts'
+export type { TkeHealthCheck, TkeServiceConfig, TkeSession } from './tencent/tkeserviceconfig/schema.ts'

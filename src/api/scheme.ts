@@ -20,6 +20,7 @@ import { ipAddressKind } from './networking/ipaddress/kind.ts'
 import { serviceCIDRKind } from './networking/servicecidr/kind.ts'
 import { ingressV1beta1Kind } from './networking/v1beta1/ingress/kind.ts'
 import { ingressClassV1beta1Kind } from './networking/v1beta1/ingressclass/kind.ts'
+import { tkeServiceConfigKind } from './tencent/tkeserviceconfig/kind.ts'
 
 /**
  * Every kind that the API server serves, in the order of discovery: of a name that two groups have, kubectl takes the first;
@@ -47,4 +48,5 @@ export const scheme: readonly Kind[] = [
   leaseKind,
   eventsEventKind,
   extensionsIngressKind,
+  tkeServiceConfigKind,
 ]

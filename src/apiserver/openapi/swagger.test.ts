@@ -32,7 +32,8 @@ const ours: Definitions = Object.assign(
 )
 
 /** Schemas that Kubernetes 1.35 no longer has, or that are ours alone. */
-const isServedByKubernetes = (name: string): boolean => !/\.(?:networking|extensions)\.v1beta1\.|v1\.Patch$/.test(name)
+const isServedByKubernetes = (name: string): boolean =>
+  !/\.(?:networking|extensions)\.v1beta1\.|\.cloud\.v1alpha1\.|v1\.Patch$/.test(name)
 
 /** Fields that differ, and may. */
 const deviations = new Set([
