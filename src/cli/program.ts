@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError } from 'commander'
 import { scheme } from '../api/index.ts'
 import { VERSION } from '../base/index.ts'
 import { bashCompletion } from './bash-completion.ts'
+import { withCloudFlags } from './cloud/flags.ts'
 import { withIngressFlags } from './ingress/flags.ts'
 import { withLoadBalancerFlags } from './loadbalancer/flags.ts'
 import { withProxyFlags } from './proxy/flags.ts'
@@ -54,6 +55,10 @@ const addRunning = (program: Command): void => {
   withLoadBalancerFlags(loadbalancer).action(async (options) =>
     (await import('./commands/loadbalancer.ts')).loadbalancer(options),
   )
+  const cloud = program
+    .command('cloud')
+    .description('a Tencent CLB cloud on this machine: its API, a page, and load balancers that forward')
+  withCloudFlags(cloud).action(async (options) => (await import('./commands/cloud.ts')).cloud(options))
   withProxyFlags(proxy).action(async (options) => (await import('./commands/proxy.ts')).proxy(options))
   program
     .command('status')
@@ -75,6 +80,7 @@ const withClusterOptions = (command: Command): Command =>
     .option('--proxy-mode <mode>', 'auto, nftables, iptables, ipvs, ebpf or userspace (default: auto)')
     .option('--service-cidr <cidr>', 'the range of ClusterIPs')
     .option('--pod-cidr <cidr>', 'the range of pod addresses')
+    .option('--load-balancer-cidr <cidr>', 'the range of addresses for Services of type LoadBalancer')
     .option('--cluster-domain <domain>', 'the DNS domain of the cluster (default: cluster.local)')
     .option('--ingress-http <port>', 'the port of the Ingress for http; 0 picks a free one (default: 80)', port)
     .option('--ingress-https <port>', 'the port of the Ingress for https; 0 picks a free one (default: 443)', port)

@@ -8,6 +8,7 @@ import { dnsServiceAddress, ensureAddons } from './addons.ts'
 import { type DataPlaneDeps, recorderOf } from './deps.ts'
 import { type ClusterInformers, createInformers } from './informers.ts'
 import { startIngress } from './ingress-controller.ts'
+import { startLoadBalancers } from './load-balancers.ts'
 import { networkWatch } from './pod-network.ts'
 import { startProxy } from './service-proxy.ts'
 import { createTraffic } from './traffic.ts'
@@ -35,6 +36,7 @@ export const startDataPlane = async (deps: DataPlaneDeps): Promise<DataPlane> =>
   await ensureAddons(control.client, { serviceCidr, dns, ingressController: CONTROLLER_NAME })
   onStep('proxy')
   const proxy = await startProxy(deps, informers)
+  await startLoadBalancers(deps, informers)
   onStep('ingress')
   const ingress = await startIngress(deps, informers)
   onStep('node')

@@ -35,6 +35,8 @@ describe('resolveOptions', () => {
     [{ proxyMode: 'magic' }, root, /--proxy-mode: "magic" is not one of auto, nftables, iptables, ipvs, ebpf, userspace$/],
     [{ serviceCidr: '10.96.0.0' }, root, /--service-cidr: "10.96.0.0" is not a CIDR/],
     [{ serviceCidr: '10.244.0.0/16' }, root, /overlap/],
+    [{ loadBalancerCidr: '10.96.7.0/24' }, root, /--service-cidr .* and --load-balancer-cidr .* overlap/],
+    [{ loadBalancerCidr: '10.1.0.0/24' }, user, /--load-balancer-cidr .* must lie in 127/],
     [{ serviceCidr: '10.96.0.0/16' }, user, /--service-cidr 10.96.0.0\/16: .*\(not root\).* must lie in 127.0.0.0\/8/],
     [{ podCidr: '10.0.0.0/24' }, user, /--pod-cidr 10.0.0.0\/24/],
     [{ ingressAddress: 'everywhere' }, root, /--ingress-address/],

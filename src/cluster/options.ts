@@ -11,6 +11,7 @@ export interface ClusterFlags {
   readonly proxyMode?: string
   readonly serviceCidr?: string
   readonly podCidr?: string
+  readonly loadBalancerCidr?: string
   readonly clusterDomain?: string
   readonly apiPort?: number
   readonly ingressHttp?: number
@@ -46,6 +47,8 @@ export interface ClusterOptions {
   readonly firstBindablePort: number
   readonly serviceCidrs: readonly string[]
   readonly podCidr: string
+  /** Addresses for Services of type LoadBalancer. */
+  readonly loadBalancerCidr: string
   readonly nodeName: string
   readonly nodeAddress: string
   readonly clusterDomain: string
@@ -73,7 +76,15 @@ export const resolveOptions = (flags: ClusterFlags, privileges: Privileges): Clu
   const isNetns = privileges.network.kind === 'netns'
   const serviceCidr = flags.serviceCidr ?? (isNetns ? '10.96.0.0/16' : '127.96.0.0/16')
   const podCidr = flags.podCidr ?? (isNetns ? '10.244.0.0/24' : '127.244.0.0/24')
-  checkRanges(serviceCidr, podCidr, privileges.network)
+  const loadBalancerCidr = flags.loadBalancerCidr ?? (isNetns ? '10.95.0.0/24' : '127.95.0.0/24')
+  checkRanges(
+    [
+      ['--service-cidr', serviceCidr],
+      ['--pod-cidr', podCidr],
+      ['--load-balancer-cidr', loadBalancerCidr],
+    ],
+    privileges.network,
+  )
   return {
     dataDir: resolve(flags.dataDir ?? defaultDataDir(privileges)),
     network: privileges.network,
@@ -81,6 +92,7 @@ export const resolveOptions = (flags: ClusterFlags, privileges: Privileges): Clu
     firstBindablePort: privileges.firstBindablePort,
     serviceCidrs: [serviceCidr],
     podCidr,
+    loadBalancerCidr,
     nodeName: nodeName(flags.nodeName),
     nodeAddress: isNetns ? firstHost(podCidr) : LOOPBACK_ADDRESS,
     clusterDomain: flags.clusterDomain ?? 'cluster.local',
@@ -119,18 +131,21 @@ const proxyMode = (wanted = 'auto'): ProxyMode => {
   return mode
 }
 
-const checkRanges = (serviceText: string, podText: string, network: Privileges['network']): void => {
-  const service = range('--service-cidr', serviceText)
-  const pod = range('--pod-cidr', podText)
-  if (cidrsOverlap(service, pod)) {
-    throw new UserError(`--service-cidr ${serviceText} and --pod-cidr ${podText} overlap; choose two ranges apart`, {
-      exitCode: 2,
-    })
+type NamedRange = readonly [flag: string, text: string]
+
+const checkRanges = (ranges: readonly NamedRange[], network: Privileges['network']): void => {
+  for (const [index, [flag, text]] of ranges.entries()) {
+    const cidr = range(flag, text)
+    for (const [otherFlag, otherText] of ranges.slice(index + 1)) {
+      if (cidrsOverlap(cidr, range(otherFlag, otherText))) {
+        throw new UserError(`${flag} ${text} and ${otherFlag} ${otherText} overlap; choose two ranges apart`, { exitCode: 2 })
+      }
+    }
   }
   if (network.kind === 'netns') return
   const loopback = range('loopback', LOOPBACK_RANGE)
-  for (const [flag, text, cidr] of [['--service-cidr', serviceText, service] as const, ['--pod-cidr', podText, pod] as const]) {
-    if (!cidrContainsCIDR(loopback, cidr)) {
+  for (const [flag, text] of ranges) {
+    if (!cidrContainsCIDR(loopback, range(flag, text))) {
       throw new UserError(
         `${flag} ${text}: pods share this machine's network (${network.reason}), so it must lie in ${LOOPBACK_RANGE}`,
         {

@@ -11,7 +11,7 @@ export interface RunningPodNetwork extends Running {
 export interface PodNetworkRequest {
   readonly host: Host
   readonly options: ClusterOptions
-  /** The kernel carries Services, so their ranges lead to the bridge; otherwise the proxy makes them local. */
+  /** The kernel carries Services, so their ranges (and those of their load balancers) lead to the bridge; otherwise the proxy makes them local. */
   readonly isInKernel: boolean
 }
 
@@ -29,9 +29,9 @@ export const podNetwork = (request: PodNetworkRequest) => ({
 })
 
 const createNetwork = ({ host, options, isInKernel }: PodNetworkRequest): PodNetwork => {
-  const { network, podCidr: podCIDR, nodeAddress, dataDir, serviceCidrs } = options
+  const { network, podCidr: podCIDR, nodeAddress, dataDir, serviceCidrs, loadBalancerCidr } = options
   if (network.kind === 'loopback') return createLoopbackNetwork({ podCIDR, nodeAddress })
-  const kernelServiceCIDRs = isInKernel ? serviceCidrs : []
+  const kernelServiceCIDRs = isInKernel ? [...serviceCidrs, loadBalancerCidr] : []
   return createNetnsNetwork({ exec: host.exec, tag: instanceTag(dataDir), podCIDR, nodeAddress, kernelServiceCIDRs })
 }
 

@@ -133,11 +133,11 @@ export const newDataDir = async (asUser: boolean): Promise<string> => {
 export const instanceArgs = (dataDir: string, { asUser, slot = 0, args = [] }: InstanceOptions): readonly string[] => {
   const network =
     isRoot && !asUser
-      ? [`10.${97 + slot}.0.0/16`, `10.244.${slot + 1}.0/24`]
-      : [`127.${97 + slot}.0.0/16`, `127.244.${slot + 1}.0/24`]
+      ? [`10.${97 + slot}.0.0/16`, `10.244.${slot + 1}.0/24`, `10.95.${slot}.0/24`]
+      : [`127.${97 + slot}.0.0/16`, `127.244.${slot + 1}.0/24`, `127.95.${slot}.0/24`]
   return [
     ...['--data-dir', dataDir, '--api-port', '0', '--ingress-http', '0', '--ingress-https', '0'],
-    ...['--service-cidr', network[0] ?? '', '--pod-cidr', network[1] ?? ''],
+    ...['--service-cidr', network[0] ?? '', '--pod-cidr', network[1] ?? '', '--load-balancer-cidr', network[2] ?? ''],
     ...args,
   ]
 }
