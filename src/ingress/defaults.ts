@@ -38,7 +38,6 @@ export class Defaults {
 
   /** Of our Ingresses those whose settings one of these ConfigMaps holds. */
   touchedBy(configMaps: ReadonlySet<string>, ingresses: readonly Ingress[]): readonly Ingress[] {
-    if (configMaps.size === 0) return []
     return ingresses.filter((ingress) => this.#keysOf(ingress).some((key) => configMaps.has(key)))
   }
 

@@ -143,7 +143,9 @@ class IngressSync {
     for (const key of batch.services) this.routes.serviceChanged(key)
     for (const key of batch.secrets) this.routes.secretChanged(key)
     for (const key of batch.configMaps) this.routes.configMapChanged(key)
-    for (const ingress of this.#defaults.touchedBy(batch.configMaps, this.#claimed())) this.routes.setIngress(ingress)
+    if (batch.configMaps.size > 0) {
+      for (const ingress of this.#defaults.touchedBy(batch.configMaps, this.#claimed())) this.routes.setIngress(ingress)
+    }
     const defaults = (ingress: Ingress) => this.#defaults.of(ingress)
     const sources = routeSources(
       { ...this.#informers, secrets, configMaps },
