@@ -48,6 +48,8 @@ export interface AnnounceConfig {
   readonly interfaces: readonly string[]
   readonly leaseNamespace: string
   readonly leaseDurationMs: number
+  /** As the Node is called on which this process runs. */
+  readonly nodeName: string
 }
 
 /** Whether a Service may have addresses of a pool. */
@@ -62,7 +64,10 @@ export const rangeContains = ({ family, first, last }: AddressRange, address: Ad
   address.family === family && address.value >= first && address.value <= last
 
 /** Parses the configuration file; every problem at once. */
-export const readLocalConfig = (file: unknown): ConfigResult<LocalConfig> => {
+export const readLocalConfig = (
+  file: unknown,
+  env: Readonly<Record<string, string | undefined>> = {},
+): ConfigResult<LocalConfig> => {
   const problems: string[] = []
   const root = record(file, '', problems)
   unknownKeys(root, ['pools', 'default', 'class', 'announce'], '', problems)
@@ -74,7 +79,7 @@ export const readLocalConfig = (file: unknown): ConfigResult<LocalConfig> => {
     pools: sortedPools(pools),
     isDefault: bool(root['default'], 'default', problems) ?? true,
     className: text(root['class'], 'class', problems) ?? LOCAL_CLASS,
-    announce: root['announce'] === undefined ? undefined : readAnnounce(root['announce'], problems),
+    announce: root['announce'] === undefined ? undefined : readAnnounce(root['announce'], env, problems),
   }
   return problems.length > 0 ? { kind: 'problems', problems } : { kind: 'config', config, warnings: [] }
 }
@@ -137,9 +142,9 @@ const readSelector = (value: unknown, path: string, problems: string[]): LabelSe
   return selector
 }
 
-const readAnnounce = (value: unknown, problems: string[]): AnnounceConfig => {
+const readAnnounce = (value: unknown, env: Readonly<Record<string, string | undefined>>, problems: string[]): AnnounceConfig => {
   const announce = record(value, 'announce', problems)
-  unknownKeys(announce, ['interfaces', 'leaseNamespace', 'leaseSeconds'], 'announce', problems)
+  unknownKeys(announce, ['interfaces', 'leaseNamespace', 'leaseSeconds', 'nodeName'], 'announce', problems)
   const interfaces = list(announce['interfaces'], 'announce.interfaces', problems).map(String)
   if (interfaces.length === 0) problems.push('announce.interfaces: name at least one device, such as eth0')
   for (const name of interfaces) {
@@ -147,8 +152,11 @@ const readAnnounce = (value: unknown, problems: string[]): AnnounceConfig => {
   }
   const seconds = integer(announce['leaseSeconds'], 'announce.leaseSeconds', problems) ?? 5
   if (seconds < 2 || seconds > 60) problems.push('announce.leaseSeconds: must be 2 to 60')
+  const nodeName = text(announce['nodeName'], 'announce.nodeName', problems) ?? env['NODE_NAME'] ?? ''
+  if (nodeName === '') problems.push('announce.nodeName: say which Node this is, here or by $NODE_NAME')
   return {
     interfaces,
+    nodeName,
     leaseNamespace: text(announce['leaseNamespace'], 'announce.leaseNamespace', problems) ?? 'kube-system',
     leaseDurationMs: seconds * 1_000,
   }

@@ -1,0 +1,3 @@
+export { type AnnouncerOptions, createAnnouncer } from './announcer.ts'
+export { createDevices } from './device.ts'
+export { createTeller } from './teller.ts'
