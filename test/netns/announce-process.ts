@@ -62,6 +62,7 @@ const node = async ([nodeName = '', url = '', device = '']: readonly string[]): 
     slices,
     nodes,
     nodeName,
+    providerName: 'local',
     config: { interfaces: [device], leaseNamespace: 'default', leaseDurationMs: 5_000, nodeName },
     pools: [
       {

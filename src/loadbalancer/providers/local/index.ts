@@ -3,7 +3,7 @@ import { loadLibc } from '../../../host/native/index.ts'
 import type { CreatedProvider, ProviderDeps, ProviderModule } from '../../provider-module.ts'
 import { createAnnouncer, createDevices, createTeller } from './announce/index.ts'
 import { type LocalConfig, readLocalConfig } from './config.ts'
-import { createLocalProvider } from './provider.ts'
+import { createLocalProvider, providerName } from './provider.ts'
 
 export { LOCAL_CLASS, type LocalConfig, onePool } from './config.ts'
 export { createLocalProvider } from './provider.ts'
@@ -15,9 +15,9 @@ export const localProvider: ProviderModule<LocalConfig> = {
   create: (config, deps) => ({ provider: createLocalProvider(config), components: announcers(config, deps) }),
 }
 
-const announcers = ({ announce, pools }: LocalConfig, deps: ProviderDeps): CreatedProvider['components'] => {
+const announcers = ({ announce, className, pools }: LocalConfig, deps: ProviderDeps): CreatedProvider['components'] => {
   if (announce === undefined) return []
   const { nodeName } = announce
   const [devices, teller] = [createDevices(realExec), createTeller(loadLibc, realExec)]
-  return [createAnnouncer({ ...deps, nodeName, config: announce, pools, devices, teller })]
+  return [createAnnouncer({ ...deps, providerName: providerName(className), nodeName, config: announce, pools, devices, teller })]
 }

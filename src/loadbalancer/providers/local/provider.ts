@@ -1,7 +1,7 @@
 import type { LoadBalancerIngress } from '../../../api/index.ts'
 import type { DesiredLoadBalancer, Owner, Provider, ServiceOutcome } from '../../provider.ts'
 import { type Allocator, createAllocator } from './allocator.ts'
-import type { LocalConfig } from './config.ts'
+import { LOCAL_CLASS, type LocalConfig } from './config.ts'
 import { nameOf, shareOf } from './sharing.ts'
 import { SHARE_ANNOTATION, wishOf } from './wish.ts'
 
@@ -18,7 +18,7 @@ export const createLocalProvider = ({ pools, isDefault, className }: Omit<LocalC
     for (const handler of [...handlers]) handler(key)
   })
   return {
-    name: 'local',
+    name: providerName(className),
     supports: new Set(['NoNodePorts', 'SCTP']),
     claim({ metadata, spec }) {
       const wanted = spec.loadBalancerClass
@@ -66,6 +66,9 @@ export const createLocalProvider = ({ pools, isDefault, className }: Omit<LocalC
     },
   }
 }
+
+/** What Services remember: two instances of different classes in one cluster leave each other's alone. */
+export const providerName = (className: string): string => (className === LOCAL_CLASS ? 'local' : `local/${className}`)
 
 const RELEASED: ServiceOutcome = { ingress: [], problems: [], isReleased: true }
 

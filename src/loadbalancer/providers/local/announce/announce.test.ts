@@ -76,13 +76,15 @@ describe('a node stands for', () => {
     ['policy Local with one that drains, while nobody is ready', local(web), [on('n1', draining)], ['192.0.2.1']],
   ])('%s', (_, service, endpoints, expected) => {
     const slicesOf = () => [slice('web', endpoints)]
-    expect(mayAnnounce({ services: [service], slicesOf, nodeName: 'n1', node: undefined })).toEqual(expected)
+    expect(mayAnnounce({ services: [service], slicesOf, providerName: 'local', nodeName: 'n1', node: undefined })).toEqual(
+      expected,
+    )
   })
 
   it('nothing when it is excluded', () => {
     const labels = { 'node.kubernetes.io/exclude-from-external-load-balancers': '' }
     const node = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'n1', labels }, spec: {} }
-    expect(mayAnnounce({ services: [web], slicesOf: () => [], nodeName: 'n1', node })).toEqual([])
+    expect(mayAnnounce({ services: [web], slicesOf: () => [], providerName: 'local', nodeName: 'n1', node })).toEqual([])
   })
 })
 

@@ -16,6 +16,8 @@ export interface AnnouncerOptions {
   readonly slices: Informer<EndpointSlice>
   readonly nodes: Informer<Node>
   readonly nodeName: string
+  /** Whose Services these are, by what is written on them. */
+  readonly providerName: string
   readonly config: AnnounceConfig
   /** An address alone in its prefix that is of one of them is ours, also when an earlier run put it there. */
   readonly pools: readonly Pool[]
@@ -95,10 +97,11 @@ const standFor = (options: AnnouncerOptions, candidacies: Map<string, Candidacy>
   return dropped.map(([, candidacy]) => candidacy)
 }
 
-const wantedAddresses = ({ services, slices, nodes, nodeName }: AnnouncerOptions): readonly string[] =>
+const wantedAddresses = ({ services, slices, nodes, nodeName, providerName }: AnnouncerOptions): readonly string[] =>
   mayAnnounce({
     services: services.list(),
     slicesOf: ({ metadata }) => slices.byIndex('service', `${metadata.namespace ?? ''}/${metadata.name}`),
+    providerName,
     nodeName,
     node: nodes.get(undefined, nodeName),
   })

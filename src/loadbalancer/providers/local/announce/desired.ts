@@ -6,6 +6,8 @@ import { placementOf } from '../../../placement.ts'
 export interface AnnounceSnapshot {
   readonly services: readonly Service[]
   slicesOf(service: Service): readonly EndpointSlice[]
+  /** Whose Services these are, by what is written on them. */
+  readonly providerName: string
   readonly nodeName: string
   readonly node: Node | undefined
 }
@@ -13,13 +15,13 @@ export interface AnnounceSnapshot {
 const EXCLUDE_LABEL = 'node.kubernetes.io/exclude-from-external-load-balancers'
 
 /**
- * The addresses for which this node may stand: every one that the local provider gave, but with externalTrafficPolicy Local only where the node has an endpoint that
+ * The addresses for which this node may stand: every one that this provider gave, but with externalTrafficPolicy Local only where the node has an endpoint that
  * takes traffic. Sorted.
  */
-export const mayAnnounce = ({ services, slicesOf, nodeName, node }: AnnounceSnapshot): readonly string[] => {
+export const mayAnnounce = ({ services, slicesOf, providerName, nodeName, node }: AnnounceSnapshot): readonly string[] => {
   if (node?.metadata.labels?.[EXCLUDE_LABEL] !== undefined || node?.metadata.deletionTimestamp !== undefined) return []
   const may = services
-    .filter((service) => placementOf(service)?.provider === 'local' && service.spec.type === 'LoadBalancer')
+    .filter((service) => placementOf(service)?.provider === providerName && service.spec.type === 'LoadBalancer')
     .filter((service) => service.spec.externalTrafficPolicy !== 'Local' || isServedOn(slicesOf(service), nodeName))
   return [...new Set(may.flatMap(addressesOf))].sort()
 }
