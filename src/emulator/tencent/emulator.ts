@@ -1,6 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
 import {
   aborted,
   type Clock,
@@ -12,7 +11,7 @@ import {
   realClock,
   UserError,
 } from '../../base/index.ts'
-import { parseCIDR } from '../../ip/index.ts'
+import { type CIDR, parseCIDR } from '../../ip/index.ts'
 import type { Credential } from './authentication.ts'
 import { type Calls, createCalls } from './calls.ts'
 import { type Certificates, openCertificates, type StoredCertificate } from './certificates.ts'
@@ -25,6 +24,7 @@ import { type Forwarding, noForwarding } from './forwarding/contract.ts'
 import { createForwarding } from './forwarding/forwarding.ts'
 import { emptyInventory, type Inventory } from './inventory.ts'
 import { openJournal } from './journal.ts'
+import { claimRange } from './local-range.ts'
 import { defaultQuotas, type Quotas } from './quotas.ts'
 import { createRateLimit } from './rate-limit.ts'
 import { createVipPool } from './vip-pool.ts'
@@ -84,18 +84,23 @@ export const createEmulator = (options: EmulatorOptions): Emulator => ({
 
 const start = async (options: EmulatorOptions, signal: AbortSignal): Promise<RunningEmulator> => {
   const release = await holdFolder(options.dataDir)
+  let unclaim = async (): Promise<void> => {}
   try {
-    const parts = assemble(options)
+    const cidr = vipRangeOf(options)
+    const parts = assemble(options, cidr)
+    unclaim = await claimRange(cidr)
     const server = createServer((request, response) => void serve(request, response, { ...parts, options }))
     const { address, port } = await listen(server, options.listen)
     await parts.cloud.resume()
     const stopped = aborted(signal).then(async () => {
       await close(server)
       await parts.cloud.stop()
+      await unclaim()
       await release()
     })
     return { address, port, stopped }
   } catch (error) {
+    await unclaim()
     await release()
     throw error
   }
@@ -108,18 +113,19 @@ interface Parts extends ControlDeps {
 
 const DEFAULT_VIPS = '127.210.0.0/16'
 
-const assemble = (options: EmulatorOptions): Parts => {
+const vipRangeOf = ({ vipCidr = DEFAULT_VIPS }: EmulatorOptions): CIDR => {
+  const cidr = parseCIDR(vipCidr)
+  if (cidr?.family === 'IPv4') return cidr
+  throw new UserError(`--vip-cidr: ${JSON.stringify(vipCidr)} is no IPv4 range such as ${DEFAULT_VIPS}`, { exitCode: 2 })
+}
+
+const assemble = (options: EmulatorOptions, cidr: CIDR): Parts => {
   const { clock = realClock, dataDir, region = 'ap-guangzhou', log } = options
   const journal = openJournal(dataDir)
   const certificates = openCertificates(dataDir, options.certificates ?? [])
   const calls: Calls = createCalls(() => clock.monotonic())
   const faults = createFaults(Math.random)
   const forwarding = forwardingOf(options, certificates)
-  const cidr = parseCIDR(options.vipCidr ?? DEFAULT_VIPS)
-  if (cidr === undefined || cidr.family !== 'IPv4')
-    throw new UserError(`--vip-cidr: ${JSON.stringify(options.vipCidr)} is no IPv4 range such as ${DEFAULT_VIPS}`, {
-      exitCode: 2,
-    })
   const cloud = createCloud({
     region,
     uin: options.uin ?? '100000000001',
@@ -130,7 +136,7 @@ const assemble = (options: EmulatorOptions): Parts => {
     journal,
     certificates,
     forwarding,
-    vips: createVipPool(cidr, join(dataDir)),
+    vips: createVipPool(cidr, dataDir),
     faults,
     rateLimit: createRateLimit(options.callsPerSecond ?? 20, () => clock.monotonic()),
     calls,

@@ -47,7 +47,7 @@ export const createFaults = (random: () => number): Faults => {
   const active = new Map<string, ActiveFault>()
   let count = 0
   const meets = (fault: ActiveFault, action: string): boolean => {
-    if (fault.action !== undefined && fault.action !== action) return false
+    if (fault.action === undefined ? !couldMeet(fault, action) : fault.action !== action) return false
     if (fault.probability !== undefined && random() >= fault.probability) return false
     const { after = 0 } = fault
     if (after > 0) active.set(fault.id, { ...fault, after: after - 1 })
@@ -76,4 +76,10 @@ export const createFaults = (random: () => number): Faults => {
       return met
     },
   }
+}
+
+/** Without an action, a fault waits for a call that it can do something to. */
+const couldMeet = ({ kind }: Fault, action: string): boolean => {
+  if (kind === 'partial') return action.startsWith('Batch')
+  return kind !== 'fail-task' || !/^(Describe|Get|Batch|Set|Tag|UnTag)/.test(action) || action === 'BatchModifyTargetWeight'
 }

@@ -86,9 +86,12 @@ const replaced = (id: string, to: LoadBalancer | null): readonly Event[] =>
       ]
     : [{ loadBalancer: id, to }]
 
-/** A load balancer whose creation fails was never there. */
-const undone = (state: State, task: Task): readonly Event[] =>
-  task.loadBalancerIds.filter((id) => state.loadBalancers.get(id)?.isReady === false).flatMap((id) => replaced(id, null))
+/** A load balancer whose creation fails was never there; its token may be used again. */
+const undone = (state: State, task: Task): readonly Event[] => {
+  const gone = task.loadBalancerIds.filter((id) => state.loadBalancers.get(id)?.isReady === false)
+  const tokens = [...state.tokens].filter(([, { loadBalancerIds }]) => loadBalancerIds.some((id) => gone.includes(id)))
+  return [...gone.flatMap((id) => replaced(id, null)), ...tokens.map(([token]) => ({ token, to: null }))]
+}
 
 const forgotten = (state: State, justEnded: string): readonly Event[] => {
   const excess = state.tasks.size - KEPT_TASKS
