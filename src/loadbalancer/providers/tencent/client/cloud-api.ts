@@ -1,6 +1,7 @@
 import type { Caller } from './caller.ts'
 import { listenerCalls } from './listener-calls.ts'
 import { loadBalancerCalls } from './load-balancer-calls.ts'
+import { ruleCalls } from './rule-calls.ts'
 import { type TagOptions, tagCalls } from './tag-calls.ts'
 import { targetCalls } from './target-calls.ts'
 
@@ -10,6 +11,7 @@ export type CloudApi = ReturnType<typeof createCloudApi>
 export const createCloudApi = (caller: Caller, options: TagOptions) => ({
   ...loadBalancerCalls(caller),
   ...listenerCalls(caller),
+  ...ruleCalls(caller),
   ...targetCalls(caller),
   ...tagCalls(caller, options),
 })

@@ -1,5 +1,5 @@
 import type { Caller } from './caller.ts'
-import { type Json, recordsIn, textsIn } from './json.ts'
+import { recordsIn, textsIn } from './json.ts'
 import type { GroupSettings, ListenerInfo, ListenerProtocol } from './model.ts'
 import { certificateParams, chunks, settingsParams } from './params.ts'
 import { readListener, readTargets, type TargetsOfListener } from './read.ts'
@@ -13,13 +13,6 @@ export interface NewListener {
   readonly settings: GroupSettings
 }
 
-export interface NewRule {
-  readonly domain: string
-  readonly url: string
-  readonly certificates: readonly string[]
-  readonly settings: GroupSettings
-}
-
 export interface ListenerChanges {
   readonly isSni?: boolean
   readonly certificates?: readonly string[]
@@ -28,7 +21,6 @@ export interface ListenerChanges {
 
 const MAX_CREATED = 50
 const MAX_LISTENERS = 20
-const MAX_RULES = 50
 
 export const listenerCalls = (caller: Caller) => ({
   /** Every listener with its rules and targets. */
@@ -43,6 +35,12 @@ export const listenerCalls = (caller: Caller) => ({
       for (const [listener, its] of readTargets((await caller.repeatable(call, signal)).response)) targets.set(listener, its)
     }
     return listeners.flatMap((json) => readListener(json, targets.get(String(json['ListenerId']))) ?? [])
+  },
+  /** Protocols and ports only, in one call. */
+  async listListeners(id: string, signal: AbortSignal): Promise<readonly ListenerInfo[]> {
+    const params = { LoadBalancerId: id }
+    const { response } = await caller.repeatable({ service: 'clb', action: 'DescribeListeners', params }, signal)
+    return recordsIn(response, 'Listeners').flatMap((json) => readListener(json, undefined) ?? [])
   },
   /** Listeners that differ in port and name only; resolves with their ids in that order. */
   async createListeners(id: string, all: readonly NewListener[], signal: AbortSignal): Promise<readonly string[]> {
@@ -81,49 +79,4 @@ export const listenerCalls = (caller: Caller) => ({
       await caller.write(id, { service: 'clb', action: 'DeleteLoadBalancerListeners', params }, signal)
     }
   },
-  async createRules(id: string, listenerId: string, rules: readonly NewRule[], signal: AbortSignal): Promise<readonly string[]> {
-    const ids: string[] = []
-    for (const some of chunks(rules, MAX_RULES)) {
-      const params = { LoadBalancerId: id, ListenerId: listenerId, Rules: some.map(ruleParams) }
-      const { response } = await caller.write(id, { service: 'clb', action: 'CreateRule', params }, signal)
-      ids.push(...textsIn(response, 'LocationIds'))
-    }
-    return ids
-  },
-  async modifyRule(id: string, rule: RuleName, settings: GroupSettings, signal: AbortSignal): Promise<void> {
-    const params = { LoadBalancerId: id, ListenerId: rule.listenerId, LocationId: rule.locationId, ...settingsParams(settings) }
-    await caller.write(id, { service: 'clb', action: 'ModifyRule', params }, signal)
-  },
-  /** A certificate belongs to the domain, in whichever rules that is. */
-  async modifyDomain(id: string, domain: DomainName, certificates: readonly string[], signal: AbortSignal): Promise<void> {
-    const params = {
-      LoadBalancerId: id,
-      ListenerId: domain.listenerId,
-      Domain: domain.domain,
-      ...certificateParams(certificates),
-    }
-    await caller.write(id, { service: 'clb', action: 'ModifyDomainAttributes', params }, signal)
-  },
-  async deleteRules(id: string, listenerId: string, locationIds: readonly string[], signal: AbortSignal): Promise<void> {
-    if (locationIds.length === 0) return
-    const params = { LoadBalancerId: id, ListenerId: listenerId, LocationIds: locationIds }
-    await caller.write(id, { service: 'clb', action: 'DeleteRule', params }, signal)
-  },
-})
-
-export interface RuleName {
-  readonly listenerId: string
-  readonly locationId: string
-}
-
-export interface DomainName {
-  readonly listenerId: string
-  readonly domain: string
-}
-
-const ruleParams = ({ domain, url, certificates, settings }: NewRule): Json => ({
-  Domain: domain,
-  Url: url,
-  ...certificateParams(certificates),
-  ...settingsParams(settings),
 })

@@ -10,8 +10,9 @@ import type { Answer } from './transport.ts'
 export type LoadBalancerQuery = { readonly ids: readonly string[] } | { readonly tags: Readonly<Record<string, string>> }
 
 export interface AttributeChanges {
-  readonly name?: string
   readonly passToTarget?: boolean
+  /** Mbps. */
+  readonly bandwidth?: number
 }
 
 const MAX_IDS = 20
@@ -39,10 +40,9 @@ export const loadBalancerCalls = (caller: Caller) => ({
     return createdId(caller, answer, signal)
   },
   async modifyLoadBalancer(id: string, changes: AttributeChanges, signal: AbortSignal): Promise<void> {
-    const params = {
-      LoadBalancerId: id,
-      ...defined({ LoadBalancerName: changes.name, LoadBalancerPassToTarget: changes.passToTarget }),
-    }
+    const { passToTarget, bandwidth } = changes
+    const InternetChargeInfo = bandwidth === undefined ? undefined : { InternetMaxBandwidthOut: bandwidth }
+    const params = { LoadBalancerId: id, ...defined({ LoadBalancerPassToTarget: passToTarget, InternetChargeInfo }) }
     await caller.write(id, { service: 'clb', action: 'ModifyLoadBalancerAttributes', params }, signal)
   },
   /** The whole set. */

@@ -14,6 +14,8 @@ export interface LoadBalancerInfo {
   readonly tags: Readonly<Record<string, string>>
   readonly securityGroups: readonly string[]
   readonly passToTarget: boolean
+  /** Mbps; of public ones. */
+  readonly bandwidth: number | undefined
   readonly isProtected: boolean
   readonly isPrepaid: boolean
   /** Serves a private link. */

@@ -27,6 +27,7 @@ export const readLoadBalancer = (json: Json): LoadBalancerInfo | undefined => {
     tags: Object.fromEntries(recordsIn(json, 'Tags').map((tag) => [textIn(tag, 'TagKey') ?? '', textIn(tag, 'TagValue') ?? ''])),
     securityGroups: textsIn(json, 'SecureGroups'),
     passToTarget: json['LoadBalancerPassToTarget'] === true,
+    bandwidth: numberIn(recordIn(json, 'NetworkAttributes'), 'InternetMaxBandwidthOut'),
     isProtected: textsIn(json, 'AttributeFlags').includes('DeleteProtect'),
     isPrepaid: textIn(json, 'ChargeType') === 'PREPAID',
     hasEndpoint: textIn(json, 'AssociateEndpoint') !== undefined,

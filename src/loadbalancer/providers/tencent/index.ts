@@ -1,0 +1,1 @@
+export { tencentProvider } from './module.ts'
