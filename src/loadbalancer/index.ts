@@ -21,3 +21,4 @@ export type {
 } from './provider.ts'
 export type { ConfigResult, CreatedProvider, ProviderDeps, ProviderModule } from './provider-module.ts'
 export { createLocalProvider, LOCAL_CLASS, type LocalConfig, localProvider, onePool } from './providers/local/index.ts'
+export { tencentProvider } from './providers/tencent/index.ts'

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 
 /** Those of providers.ts, whose code only a run needs. */
-export const PROVIDER_NAMES: readonly string[] = ['local']
+export const PROVIDER_NAMES: readonly string[] = ['local', 'tencent']
 
 /** As commander takes them, with their help. */
 const FLAGS: readonly (readonly [string, string])[] = [

@@ -1,4 +1,10 @@
-import { type CreatedProvider, localProvider, type ProviderDeps, type ProviderModule } from '../../loadbalancer/index.ts'
+import {
+  type CreatedProvider,
+  localProvider,
+  type ProviderDeps,
+  type ProviderModule,
+  tencentProvider,
+} from '../../loadbalancer/index.ts'
 
 /** A provider by its name, whatever its configuration looks like. */
 export interface SelectableProvider {
@@ -31,4 +37,4 @@ const selectable = <Config>({ name, readConfig, create }: ProviderModule<Config>
 })
 
 /** Those that `--provider` names. */
-export const PROVIDERS: readonly SelectableProvider[] = [selectable(localProvider)]
+export const PROVIDERS: readonly SelectableProvider[] = [selectable(localProvider), selectable(tencentProvider)]

@@ -61,7 +61,7 @@ const find = <T extends Secret | TkeServiceConfig>(informer: ReferencedInformer<
 const CERTIFICATE_KEY = 'qcloud_cert_id'
 
 /** Certificates are in the cloud; a Secret has their ids: one, or two of different algorithms. */
-export const certificateOf = (name: string, secret: Secret | undefined, refusal: string | undefined): CertificateLookup => {
+const certificateOf = (name: string, secret: Secret | undefined, refusal: string | undefined): CertificateLookup => {
   if (secret === undefined)
     return { problem: refusal === undefined ? `there is no Secret ${name}` : `the Secret ${name} cannot be read: ${refusal}` }
   const text = Buffer.from(secret.data?.[CERTIFICATE_KEY] ?? '', 'base64')

@@ -51,5 +51,5 @@ const attributesOf = (views: readonly OwnerView[], { lookups, isOwn }: PlanInput
   }
 }
 
-export const configOf = ({ owner, settings }: OwnerView, { configs }: Lookups): TkeServiceConfig | undefined =>
+const configOf = ({ owner, settings }: OwnerView, { configs }: Lookups): TkeServiceConfig | undefined =>
   settings.config === undefined ? undefined : configs.get(`${owner.namespace}/${settings.config}`)

@@ -3,9 +3,9 @@ import type { LoadBalancerInfo } from './client/index.ts'
 /** How a load balancer and its listeners say whose they are: tags and names as TKE writes them. */
 export const CREATED_BY_TAG = 'tke-createdBy-flag'
 export const CLUSTER_TAG = 'tke-clusterId'
-export const LIFECYCLE_TAG = 'tke-lifecycle-owner'
+const LIFECYCLE_TAG = 'tke-lifecycle-owner'
 export const SERVICE_TAG = 'tke-lb-serviceuuid'
-export const INGRESS_TAG = 'tke-lb-ingress-uuid'
+const INGRESS_TAG = 'tke-lb-ingress-uuid'
 /** Ours: which life of the load balancer this is. */
 export const TOKEN_TAG = 'fairway-token'
 

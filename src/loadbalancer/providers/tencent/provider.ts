@@ -10,7 +10,7 @@ import type { Observed } from './diff.ts'
 import { asFailure } from './failure.ts'
 import { find, findOrCreate, holderOf, type LocateDeps } from './locate.ts'
 import { lookUp } from './lookups.ts'
-import { CLUSTER_TAG, keptBecause, keyOf, meaningOf, SERVICE_TAG, TOKEN_TAG, unusableBecause } from './marks.ts'
+import { CLUSTER_TAG, CREATED_BY_TAG, keptBecause, keyOf, meaningOf, SERVICE_TAG, TOKEN_TAG, unusableBecause } from './marks.ts'
 import type { Objects } from './objects.ts'
 import { addressesOf, outcomeOf, RELEASED } from './outcome.ts'
 import { type OwnerView, viewOwner } from './owner-view.ts'
@@ -243,7 +243,7 @@ const creationProblems = (
   const made = recordOf(holder.annotations, desired.token)?.create
   const { settings } = viewOwner(holder)
   const changed = made === undefined ? [] : differences(made, creationParams({ desired, owner: holder, settings, vpcId }))
-  const lost = ['tke-createdBy-flag', CLUSTER_TAG].filter((tag) => info.tags[tag] === undefined)
+  const lost = [CREATED_BY_TAG, CLUSTER_TAG].filter((tag) => info.tags[tag] === undefined)
   return [
     ...(changed.length === 0 ? [] : [onlyAtCreation(changed)]),
     ...(lost.length === 0

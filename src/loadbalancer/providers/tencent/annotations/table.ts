@@ -5,7 +5,7 @@ import { anything, flag, idOf, listOf, oneOf, type Parser, type Reading, value, 
 import { customWeights } from './weights.ts'
 
 /** What becomes of an annotation. At creation only: an edit later is told and changes nothing. */
-export type Treatment = 'honoured' | 'at-creation' | 'read-only' | 'refused'
+type Treatment = 'honoured' | 'at-creation' | 'read-only' | 'refused'
 
 export interface Annotation<T> {
   readonly key: string
