@@ -31,7 +31,7 @@ const run = (state: State, name: string, request: unknown, more: Partial<Context
   actionNamed('2018-03-17', name).run(state, request, context(more))
 
 /** Does it, and ends its task. */
-const after = (state: State, name: string, request: unknown): State => {
+const carriedOut = (state: State, name: string, request: unknown): State => {
   const begun = evolve(state, run(state, name, request).events)
   return runningTasks(begun).reduce((one, { id }) => evolve(one, settle(one, id)), begun)
 }
@@ -52,16 +52,16 @@ const only = (state: State): LoadBalancer => {
   return one
 }
 
-const created = after(emptyState, 'CreateLoadBalancer', { LoadBalancerType: 'OPEN' })
+const created = carriedOut(emptyState, 'CreateLoadBalancer', { LoadBalancerType: 'OPEN' })
 const LoadBalancerId = only(created).id
 const withListeners = [
   { Ports: [80], Protocol: 'HTTP' },
   { Ports: [8000, 8001], Protocol: 'TCP' },
   { Ports: [53], Protocol: 'UDP' },
   { Ports: [443], Protocol: 'HTTPS', SniSwitch: 1 },
-].reduce((state, more) => after(state, 'CreateListener', { LoadBalancerId, ...more }), created)
+].reduce((state, more) => carriedOut(state, 'CreateListener', { LoadBalancerId, ...more }), created)
 const [http, tcp, tcp2, udp, https] = only(withListeners).listeners.map(({ id }) => id)
-const withRules = after(withListeners, 'CreateRule', {
+const withRules = carriedOut(withListeners, 'CreateRule', {
   LoadBalancerId,
   ListenerId: http,
   Rules: [
@@ -69,7 +69,11 @@ const withRules = after(withListeners, 'CreateRule', {
     { Domain: 'b.com', Url: '/' },
   ],
 })
-const base = after(withRules, 'RegisterTargets', { LoadBalancerId, ListenerId: tcp, Targets: [{ EniIp: '10.0.0.1', Port: 80 }] })
+const base = carriedOut(withRules, 'RegisterTargets', {
+  LoadBalancerId,
+  ListenerId: tcp,
+  Targets: [{ EniIp: '10.0.0.1', Port: 80 }],
+})
 const [rule] = only(base).listeners.find(({ id }) => id === http)?.rules ?? []
 
 describe('a request is refused', () => {
@@ -334,7 +338,7 @@ describe('a request is refused', () => {
   })
 
   it('of the deletion of a prepaid load balancer, and of one with 20 targets unless forced', () => {
-    const prepaid = after(emptyState, 'CreateLoadBalancer', {
+    const prepaid = carriedOut(emptyState, 'CreateLoadBalancer', {
       LoadBalancerType: 'OPEN',
       LBChargeType: 'PREPAID',
       LBChargePrepaid: { Period: 1 },
@@ -343,7 +347,7 @@ describe('a request is refused', () => {
       'FailedOperation',
     )
     const Targets = Array.from({ length: 20 }, (_, n) => ({ EniIp: '10.0.1.1', Port: n + 1 }))
-    const many = after(base, 'RegisterTargets', { LoadBalancerId, ListenerId: tcp, Targets })
+    const many = carriedOut(base, 'RegisterTargets', { LoadBalancerId, ListenerId: tcp, Targets })
     expect(refusal('DeleteLoadBalancer', { LoadBalancerIds: [LoadBalancerId] }, many)).toBe('FailedOperation')
     expect(refusal('DeleteLoadBalancer', { LoadBalancerIds: [LoadBalancerId], ForceDelete: true }, many)).toBe('success')
   })
@@ -365,7 +369,7 @@ describe('a request is refused', () => {
 describe('an answer', () => {
   it('is paged, and ordered', () => {
     const three = ['b', 'c'].reduce(
-      (state, name) => after(state, 'CreateLoadBalancer', { LoadBalancerType: 'OPEN', LoadBalancerName: name }),
+      (state, name) => carriedOut(state, 'CreateLoadBalancer', { LoadBalancerType: 'OPEN', LoadBalancerName: name }),
       base,
     )
     const page = run(three, 'DescribeLoadBalancers', { OrderBy: 'LoadBalancerName', OrderType: 0, Offset: 1, Limit: 1 }).response
@@ -373,7 +377,7 @@ describe('an answer', () => {
   })
 
   it('tells UDP and TCP apart where ports and targets are shared', () => {
-    const shared = after(base, 'CreateListener', { LoadBalancerId, Ports: [53], Protocol: 'TCP' })
+    const shared = carriedOut(base, 'CreateListener', { LoadBalancerId, Ports: [53], Protocol: 'TCP' })
     expect(
       only(shared)
         .listeners.filter(({ port }) => port === 53)
@@ -385,7 +389,7 @@ describe('an answer', () => {
   })
 
   it('keeps one default domain, which moves when its rules go', () => {
-    const gone = after(base, 'DeleteRule', { LoadBalancerId, ListenerId: http, LocationIds: [rule?.id] })
+    const gone = carriedOut(base, 'DeleteRule', { LoadBalancerId, ListenerId: http, LocationIds: [rule?.id] })
     expect(only(gone).listeners[0]?.rules).toMatchObject([{ domains: ['b.com'], isDefault: true }])
   })
 

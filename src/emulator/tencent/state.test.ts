@@ -92,8 +92,8 @@ const pick = <T>(items: Iterable<T>, index: number): T | undefined => {
 }
 
 const step = (run: Run, one: Step): void => {
-  if (one.do === 'end') return endTask(run, one.isWell)
-  if (one.do === 'create') return create(run)
+  if (one.do === 'end') return void endTask(run, one.isWell)
+  if (one.do === 'create') return void create(run)
   const id = pick(run.model.keys(), one.at)
   if (id === undefined) return
   const listeners = run.model.get(id) ?? new Map<string, Map<string, number>>()
@@ -120,7 +120,7 @@ const step = (run: Run, one: Step): void => {
     if (expectLocked(result)) return
     if (isTaken) return void expect(result).toBe('InvalidParameter.PortCheckFailed')
     const [listenerId = ''] = (result as Outcome).response['ListenerIds'] as string[]
-    return begin(() => listeners.set(listenerId, new Map()))
+    return void begin(() => listeners.set(listenerId, new Map()))
   }
   const listenerId = pick(listeners.keys(), one.of) ?? 'lbl-none'
   const targets = listeners.get(listenerId)
@@ -128,7 +128,7 @@ const step = (run: Run, one: Step): void => {
     const result = run.call('DeleteListener', { LoadBalancerId: id, ListenerId: listenerId })
     if (expectLocked(result)) return
     if (targets === undefined) return void expect(result).toBe('InvalidParameter.ListenerIdNotFound')
-    return begin(() => listeners.delete(listenerId))
+    return void begin(() => listeners.delete(listenerId))
   }
   if (one.do === 'batch-deregister') {
     const all = [...(targets?.keys() ?? [])].map((EniIp) => ({ ListenerId: listenerId, EniIp, Port: 80 }))
