@@ -234,7 +234,13 @@ describe('failures', () => {
     await settled()
     expect([...cloud.balancers.values()].map(({ key }) => key)).toEqual(['default/old'])
     expect(rig.get('old').status?.loadBalancer?.ingress?.[0]?.ip).toBe('203.0.113.1')
-    expect(readyOf(rig.get('old'))).toMatchObject({ status: 'False', reason: 'WrongAnnotation' })
+    for (const name of ['old', 'new']) {
+      expect(readyOf(rig.get(name))).toMatchObject({ status: 'False', reason: 'WrongAnnotation' })
+    }
+    expect(rig.events().filter((reason) => reason === 'WrongAnnotation')).toHaveLength(2)
+    rig.change('new', (service) => ({ ...service, metadata: { ...service.metadata, annotations: {} } }))
+    await settled()
+    expect(readyOf(rig.get('new'))).toMatchObject({ status: 'True' })
   })
 
   it('what is gone gets a new token, once', async () => {
@@ -351,6 +357,25 @@ describe('leadership', () => {
     turn(true)
     await settled()
     expect(cloud.balancers.size).toBe(2)
+  })
+})
+
+describe('a new leader', () => {
+  it('looks slowly at what is in order, and at once at what changes', async () => {
+    const names = Array.from({ length: 100 }, (_, index) => `web-${index}`)
+    for (const each of names) rig.put(testService(each, [80]))
+    await rig.start(cloud.provider())
+    await settled()
+    expect(cloud.balancers.size).toBe(100)
+    const before = cloud.calls.length
+    await rig.start(cloud.provider())
+    await rig.clock.advance(1_000)
+    expect(cloud.calls.length - before).toBeLessThanOrEqual(21)
+    rig.change('web-99', (service) => ({ ...service, spec: { ...service.spec, ports: testService('x', [81]).spec.ports } }))
+    await rig.clock.advance(20)
+    expect(cloud.calls.at(-1)).toBe('ensure default/web-99')
+    await rig.clock.advance(5_000)
+    expect(cloud.calls.length - before).toBe(100)
   })
 })
 

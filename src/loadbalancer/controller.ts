@@ -2,12 +2,12 @@ import type { EndpointSlice, Node, Service } from '../api/index.ts'
 import { aborted, type Clock, type Component, createBackoff, errorMessage, type Logger, sleep } from '../base/index.ts'
 import type { Client, EventRecorder, Leadership } from '../client/index.ts'
 import {
+  again,
   createWorkQueue,
   DONE,
   type Informer,
   type Outcome as QueueOutcome,
   runController,
-  type WorkQueue,
   waitForSync,
 } from '../informers/index.ts'
 import { serviceOfSlice } from '../model/index.ts'
@@ -59,6 +59,8 @@ export const createLoadBalancerController = (options: LoadBalancerControllerOpti
 
 interface Term {
   readonly signal: AbortSignal
+  /** When what was in order before is looked at; a change comes first. */
+  readonly firstLooks: Map<LoadBalancerKey, number>
   readonly memories: Map<LoadBalancerKey, Memory>
 }
 
@@ -74,18 +76,22 @@ const run = async (options: LoadBalancerControllerOptions, signal: AbortSignal):
   const queue = createWorkQueue({ clock, backoff: { initialMs: 5_000, maxMs: 300_000, jitter: 0.1 } })
   let term: Term | undefined
   const subscriptions = [
-    ...watch(options, members, queue),
+    ...watch(options, members, (key) => {
+      term?.firstLooks.delete(key)
+      queue.add(key)
+    }),
     provider.onChange((key) => {
       const memory = term?.memories.get(key)
       if (memory !== undefined) memory.isWoken = true
+      term?.firstLooks.delete(key)
       queue.add(key)
     }),
   ]
   const leading = leadTerms({ leadership, signal }, async (termSignal) => {
     await warm(deps, { keys: members.keys(), clock, log }, termSignal)
     if (termSignal.aborted) return
-    term = { signal: termSignal, memories: new Map() }
-    queueAll(deps, members, queue)
+    term = { signal: termSignal, firstLooks: firstLooks(deps, members.keys()), memories: new Map() }
+    for (const key of members.keys()) queue.add(key)
     await runOrphanSearch({ ...options, prune: options.prune ?? false }, termSignal)
     await aborted(termSignal)
     term = undefined
@@ -115,12 +121,19 @@ const depsOf = (options: LoadBalancerControllerOptions, members: MemberIndex): R
   }
 }
 
-const reconcileIn = async (deps: ReconcileDeps, key: LoadBalancerKey, { signal, memories }: Term): Promise<QueueOutcome> => {
+const reconcileIn = async (
+  deps: ReconcileDeps,
+  key: LoadBalancerKey,
+  { signal, firstLooks, memories }: Term,
+): Promise<QueueOutcome> => {
   if (deps.members.of(key).length === 0) {
     memories.delete(key)
     deps.metrics.loadBalancers.set(memories.size)
     return DONE
   }
+  const waitMs = (firstLooks.get(key) ?? 0) - deps.clock.monotonic()
+  if (waitMs > 0) return again(waitMs)
+  firstLooks.delete(key)
   const memory = memories.get(key) ?? newMemory()
   memories.set(key, memory)
   deps.metrics.loadBalancers.set(memories.size)
@@ -131,10 +144,10 @@ const reconcileIn = async (deps: ReconcileDeps, key: LoadBalancerKey, { signal, 
 const watch = (
   { services, slices, nodes, provider }: LoadBalancerControllerOptions,
   members: MemberIndex,
-  queue: WorkQueue,
+  add: (key: LoadBalancerKey) => void,
 ): readonly (() => void)[] => {
   const addAll = (keys: Iterable<LoadBalancerKey>): void => {
-    for (const key of keys) queue.add(key)
+    for (const key of keys) add(key)
   }
   const keysOfService = (service: Service): readonly LoadBalancerKey[] => members.set(service)
   return [
@@ -216,19 +229,20 @@ const knownLoadBalancer = (deps: ReconcileDeps, key: LoadBalancerKey): DesiredLo
 }
 
 /** What is in order comes after what is not, and slowly where a look costs calls to a cloud. */
-const queueAll = (deps: ReconcileDeps, members: MemberIndex, queue: WorkQueue): void => {
-  const isInOrder = (key: LoadBalancerKey): boolean => {
-    const { joining, leaving, staying } = readMembers(deps, key)
-    const isServed = ({ status }: Service): boolean => (status?.loadBalancer?.ingress ?? []).length > 0
-    return joining.length === 0 && leaving.length === 0 && staying.every(({ service }) => isServed(service))
+const firstLooks = (deps: ReconcileDeps, keys: Iterable<LoadBalancerKey>): Map<LoadBalancerKey, number> => {
+  const looks = new Map<LoadBalancerKey, number>()
+  if (!deps.provider.supports.has('Drift')) return looks
+  let at = deps.clock.monotonic()
+  for (const key of keys) {
+    if (!isInOrder(deps, key)) continue
+    at += 1_000 / FIRST_LOOKS_PER_SECOND
+    looks.set(key, at)
   }
-  const gapMs = deps.provider.supports.has('Drift') ? 1_000 / FIRST_LOOKS_PER_SECOND : 0
-  let delayMs = 0
-  for (const key of members.keys()) {
-    if (!isInOrder(key)) queue.add(key)
-    else {
-      delayMs += gapMs
-      queue.addAfter(key, delayMs)
-    }
-  }
+  return looks
+}
+
+const isInOrder = (deps: ReconcileDeps, key: LoadBalancerKey): boolean => {
+  const { joining, leaving, staying } = readMembers(deps, key)
+  const isServed = ({ status }: Service): boolean => (status?.loadBalancer?.ingress ?? []).length > 0
+  return joining.length === 0 && leaving.length === 0 && staying.every(({ service }) => isServed(service))
 }

@@ -31,7 +31,7 @@ export const createMemberIndex = (provider: Pick<Provider, 'name' | 'claim'>): M
   return {
     of: (key) => [...(byKey.get(key) ?? [])],
     keys: () => byKey.keys(),
-    set: (service) => put(serviceName(service), keysOf(membershipOf(service, provider))),
+    set: (service) => put(serviceName(service), keysOf(service, membershipOf(service, provider))),
     remove: (service) => put(serviceName(service), []),
   }
 }

@@ -36,7 +36,14 @@ const isWanted = ({ metadata, spec }: Service): boolean =>
 const lost = (service: Service, provider: string, key: LoadBalancerKey): Placement | undefined =>
   hasFinalizer(service) ? { provider, key, token: '' } : undefined
 
-/** Every key that the Service has to do with. */
-export const keysOf = ({ wants, holds }: Membership): readonly LoadBalancerKey[] => [
-  ...new Set([wants, holds?.key].filter((key) => key !== undefined)),
-]
+/** Every key that the Service has to do with; one of its own where it is refused and there is nobody to tell it elsewhere. */
+export const keysOf = (service: Service, membership: Membership): readonly LoadBalancerKey[] => {
+  const { wants, holds } = membership
+  const keys = [wants, holds?.key].filter((key) => key !== undefined)
+  if (isRefused(membership)) return [`refused ${service.metadata.namespace ?? ''}/${service.metadata.name}`]
+  return [...new Set(keys)]
+}
+
+/** Nothing is made for it, and nothing was. */
+export const isRefused = ({ wants, holds, problems }: Membership): boolean =>
+  wants === undefined && holds === undefined && problems.length > 0

@@ -10,7 +10,7 @@ import { type Memory, SLOWEST_MS } from './memory.ts'
 import type { LoadBalancerMetrics } from './metrics.ts'
 import type { DesiredLoadBalancer, LoadBalancerKey, Notes, Outcome, Placement, Problem } from './provider.ts'
 import type { ServiceWriter } from './service-writer.ts'
-import { settle, timestamp } from './settle.ts'
+import { settle, settleRefused, timestamp } from './settle.ts'
 import { type Member, type Members, readMembers, readNodes, readOwner, type SnapshotSources } from './snapshot.ts'
 import { nextStatus } from './status.ts'
 
@@ -36,8 +36,9 @@ export const reconcileKey = async (
   if (signal.aborted) return DONE
   let members = readMembers(deps, key)
   tellHeld(deps, members)
-  if (members.staying.length + members.joining.length + members.leaving.length === 0) return DONE
   try {
+    for (const { service, membership } of members.refused) await settleRefused(deps, service, membership.problems)
+    if (members.staying.length + members.joining.length + members.leaving.length === 0) return DONE
     members = await place(deps, key, members)
     await callAndSettle(deps, { key, memory, members }, signal)
     return nextLook(deps.clock, memory)

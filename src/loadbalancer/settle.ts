@@ -1,9 +1,9 @@
-import type { ServiceStatus } from '../api/index.ts'
+import type { Service, ServiceStatus } from '../api/index.ts'
 import type { Clock } from '../base/index.ts'
 import type { LoadBalancerEvents } from './events.ts'
 import type { Memory } from './memory.ts'
 import type { LoadBalancerMetrics } from './metrics.ts'
-import type { LoadBalancerKey, Outcome } from './provider.ts'
+import type { LoadBalancerKey, Outcome, Problem } from './provider.ts'
 import type { ServiceWriter } from './service-writer.ts'
 import type { Member, Members } from './snapshot.ts'
 import { clearedStatus, nextStatus, READY_CONDITION } from './status.ts'
@@ -55,6 +55,20 @@ const settleStaying = async ({ services, events, clock }: SettleDeps, { member, 
     for (const problem of news) events.problem(written, problem)
   }
   if (isServed(outcome, uid) && memory.toldIntent !== memory.essence?.intent) events.ensured(service)
+}
+
+/** Only the user can mend it: said in the status, and once as Events. */
+export const settleRefused = async (
+  { services, events, clock }: SettleDeps,
+  service: Service,
+  problems: readonly Problem[],
+): Promise<void> => {
+  const ingress = service.status?.loadBalancer?.ingress ?? []
+  const status = nextStatus(service.status, { ingress, problems, now: timestamp(clock) })
+  if (status === undefined) return
+  const isTold = !isNews(service.status, status)
+  const written = await services.setStatus(service, status)
+  if (!isTold) for (const problem of problems) events.problem(written, problem)
 }
 
 const isServed = ({ services }: Outcome, uid = ''): boolean => {

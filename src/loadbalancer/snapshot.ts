@@ -2,7 +2,7 @@ import type { EndpointSlice, Node, Service } from '../api/index.ts'
 import type { Lister } from '../informers/index.ts'
 import type { OwnerSnapshot } from './desired.ts'
 import type { MemberIndex } from './member-index.ts'
-import { type Membership, membershipOf } from './membership.ts'
+import { isRefused, type Membership, membershipOf } from './membership.ts'
 import type { LoadBalancerKey, Provider, TargetNode } from './provider.ts'
 import type { ServiceWriter } from './service-writer.ts'
 import { targetNodes } from './target-nodes.ts'
@@ -24,6 +24,8 @@ export interface Members {
   readonly leaving: readonly Member[]
   /** Made by another provider that has not let go. */
   readonly heldByOthers: readonly Member[]
+  /** Cannot be served before the user changes them. */
+  readonly refused: readonly Member[]
 }
 
 export interface Member {
@@ -49,6 +51,7 @@ export const readMembers = (
       (member) => isWanted(member) && member.membership.holds === undefined && member.membership.heldByOther === undefined,
     ),
     heldByOthers: all.filter(({ membership }) => membership.heldByOther !== undefined),
+    refused: all.filter(({ membership }) => isRefused(membership)),
   }
 }
 
