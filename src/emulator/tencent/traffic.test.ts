@@ -1,5 +1,8 @@
 import { execFile } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
 import net from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { connect as tlsConnect } from 'node:tls'
 import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
@@ -298,6 +301,27 @@ describe('traffic', () => {
     await holder.stop()
     await cloud.done(await cloud.clb.CreateListener({ LoadBalancerId: id, Ports: [8000, 8001], Protocol: 'TCP' }))
   })
+})
+
+it('a listener whose port was taken over a restart is kept, and says why it does not listen', async () => {
+  const dataDir = await mkdtemp(join(tmpdir(), 'fairway-cloud-'))
+  const first = await startCloud({ dataDir })
+  const made = await first.clb.CreateLoadBalancer({ LoadBalancerType: 'OPEN' })
+  await first.done(made)
+  const LoadBalancerId = made.LoadBalancerIds?.[0] ?? ''
+  const { LoadBalancerSet } = await first.clb.DescribeLoadBalancers({})
+  const vip = LoadBalancerSet?.[0]?.LoadBalancerVips?.[0] ?? ''
+  await first.done(await first.clb.CreateListener({ LoadBalancerId, Ports: [8001], Protocol: 'HTTP' }))
+  await first.stop()
+  const holder = await tcpBackend('holder', { address: vip, port: 8001 })
+  const second = await startCloud({ dataDir })
+  expect((await second.clb.DescribeListeners({ LoadBalancerId })).TotalCount).toBe(1)
+  expect((await second.control('GET', '/state')).text).toContain(`${vip}:8001 is in use by another process`)
+  await holder.stop()
+  await second.done(await second.clb.ModifyLoadBalancerAttributes({ LoadBalancerId, LoadBalancerName: 'again' }))
+  await expect.poll(async () => (await second.control('GET', '/state')).text).toContain(`"listening":"${vip}:8001"`)
+  await second.stop()
+  await rm(dataDir, { recursive: true })
 })
 
 const open = (address: string, port: number): Promise<{ readonly socket: net.Socket; readonly name: string }> =>
