@@ -37,4 +37,4 @@ export const createMemberIndex = (provider: Pick<Provider, 'name' | 'claim'>): M
 }
 
 /** `namespace/name`. */
-export const serviceName = ({ metadata }: Pick<Service, 'metadata'>): string => `${metadata.namespace ?? ''}/${metadata.name}`
+const serviceName = ({ metadata }: Pick<Service, 'metadata'>): string => `${metadata.namespace ?? ''}/${metadata.name}`

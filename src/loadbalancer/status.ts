@@ -4,7 +4,7 @@ import type { Problem } from './provider.ts'
 /** Whether the Service has its load balancer, and if not, why. */
 export const READY_CONDITION = 'loadbalancer.fairway.dev/Ready'
 /** Upstream's: some port is not served. */
-export const PORTS_ERROR_CONDITION = 'LoadBalancerPortsError'
+const PORTS_ERROR_CONDITION = 'LoadBalancerPortsError'
 
 export interface StatusInput {
   readonly ingress: readonly LoadBalancerIngress[]

@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 import type { LogLevel } from '../../base/index.ts'
 import { PROVIDERS, type SelectableProvider } from './providers.ts'
 
-export interface Listen {
+interface Listen {
   readonly address: string
   readonly port: number
 }
@@ -22,7 +22,7 @@ export interface LoadBalancerSettings {
   readonly logLevel: LogLevel
 }
 
-export interface SettingsProblem {
+interface SettingsProblem {
   readonly flag: string
   readonly reason: string
 }

@@ -15,7 +15,7 @@ export interface Allocator {
   held(): ReadonlyMap<string, readonly string[]>
 }
 
-export interface Allocation {
+interface Allocation {
   readonly addresses: readonly string[]
   readonly problem: Problem | undefined
 }
