@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { type Clock, errorMessage, type Logger, type Timer } from '../../base/index.ts'
-import { actionNamed, type Context, type Outcome } from './actions/index.ts'
+import { actionNamed, type Context, isRegional, type Outcome } from './actions/index.ts'
 import type { Calls } from './calls.ts'
 import type { Certificates } from './certificates.ts'
 import { CloudError } from './errors.ts'
@@ -116,7 +116,7 @@ class TencentCloud implements Cloud {
       if (kind === 'throttle') throw tooMany(call.action)
       if (kind === 'error') throw new CloudError(code ?? 'InternalError', message ?? 'A fault was asked for.')
     }
-    if (call.region !== this.#deps.region)
+    if (call.region !== this.#deps.region && (call.region !== undefined || isRegional(call.version)))
       throw new CloudError('InvalidParameter.RegionNotFound', `The region here is ${this.#deps.region}.`)
     if (!this.#deps.rateLimit.admit(call.action)) throw tooMany(call.action)
     const outcome = action.run(this.#state, call.request, this.#context(requestId, faults))

@@ -1,5 +1,6 @@
+import { tag } from 'tencentcloud-sdk-nodejs/tencentcloud/services/tag/index.js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { clientsOf, startCloud, type TestCloud } from './testing/cloud.ts'
+import { clientsOf, credential, startCloud, type TestCloud } from './testing/cloud.ts'
 
 describe('the official SDK', () => {
   let cloud: TestCloud
@@ -251,6 +252,11 @@ describe('the official SDK', () => {
         ],
       }),
     ).toMatchObject({ FailedResources: [{ Resource: `${name}x` }] })
+    const anywhere = new tag.v20180813.Client({
+      credential,
+      profile: { httpProfile: { endpoint: new URL(cloud.url).host, protocol: 'http://' } },
+    })
+    expect((await anywhere.GetResources({ TagFilters: [{ TagKey: 'b' }] })).ResourceTagMappingList).toHaveLength(1)
     await cloud.tag.UnTagResources({ ResourceList: [name], TagKeys: ['b'] })
     expect((await cloud.tag.GetResources({ TagFilters: [{ TagKey: 'a', TagValue: ['1'] }] })).ResourceTagMappingList).toEqual([
       { Resource: name, Tags: [{ TagKey: 'a', TagValue: '1' }] },

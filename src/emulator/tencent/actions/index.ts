@@ -26,6 +26,9 @@ const versions: Readonly<Record<string, Readonly<Record<string, Action>>>> = {
   '2017-03-12': { ...instanceActions, ...subnetActions },
 }
 
+/** The tag API has one endpoint for all regions: it need not be told one. */
+export const isRegional = (version: string): boolean => version !== '2018-08-13'
+
 /** Throws `CloudError` for a version or an action that there isn't. */
 export const actionNamed = (version: string, name: string): Action => {
   const actions = Object.hasOwn(versions, version) ? versions[version] : undefined
