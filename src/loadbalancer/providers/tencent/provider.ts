@@ -240,7 +240,9 @@ const creationProblems = (
 ): readonly Problem[] => {
   const holder = holderOf(desired)
   if (holder === undefined) return []
-  const made = recordOf(holder.annotations, desired.token)?.create
+  const record = recordOf(holder.annotations, desired.token)
+  // Of one that was only just made, the record in hand is of the time before.
+  const made = record?.id === undefined ? undefined : record.create
   const { settings } = viewOwner(holder)
   const changed = made === undefined ? [] : differences(made, creationParams({ desired, owner: holder, settings, vpcId }))
   const lost = [CREATED_BY_TAG, CLUSTER_TAG].filter((tag) => info.tags[tag] === undefined)
