@@ -393,6 +393,12 @@ describe('nodes', () => {
     await settled()
     expect(cloud.calls).toHaveLength(calls + 1)
     expect(rig.events().at(-1)).toBe('UpdatedLoadBalancer')
+    rig.api.put(nodeKind, {
+      ...{ apiVersion: 'v1', kind: 'Node', metadata: { name: 'n2', uid: 'n2' }, spec: {} },
+      status: { conditions: [{ type: 'MemoryPressure', status: 'False', lastHeartbeatTime: '2026-01-01T00:00:00Z' }] },
+    })
+    await settled()
+    expect(cloud.calls).toHaveLength(calls + 1)
   })
 })
 

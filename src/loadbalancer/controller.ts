@@ -21,7 +21,7 @@ import type { DesiredLoadBalancer, LoadBalancerKey, Provider } from './provider.
 import { type ReconcileDeps, reconcileKey } from './reconcile.ts'
 import { createServiceWriter } from './service-writer.ts'
 import { readMembers, readNodes, readOwner } from './snapshot.ts'
-import { isEligible } from './target-nodes.ts'
+import { createTargetNodes, type TargetNodes } from './target-nodes.ts'
 
 export interface LoadBalancerControllerOptions {
   readonly client: Client
@@ -57,6 +57,12 @@ export const createLoadBalancerController = (options: LoadBalancerControllerOpti
   start: async (signal) => ({ stopped: run(options, signal) }),
 })
 
+/** What is kept in step with the caches. */
+interface Derived {
+  readonly members: MemberIndex
+  readonly targets: TargetNodes
+}
+
 interface Term {
   readonly signal: AbortSignal
   /** When what was in order before is looked at; a change comes first. */
@@ -72,11 +78,12 @@ const run = async (options: LoadBalancerControllerOptions, signal: AbortSignal):
     return
   }
   const members = createMemberIndex(provider)
-  const deps = depsOf(options, members)
+  const targets = createTargetNodes(nodes)
+  const deps = depsOf(options, { members, targets })
   const queue = createWorkQueue({ clock, backoff: { initialMs: 5_000, maxMs: 300_000, jitter: 0.1 } })
   let term: Term | undefined
   const subscriptions = [
-    ...watch(options, members, (key) => {
+    ...watch(options, { members, targets }, (key) => {
       term?.firstLooks.delete(key)
       queue.add(key)
     }),
@@ -97,21 +104,21 @@ const run = async (options: LoadBalancerControllerOptions, signal: AbortSignal):
     term = undefined
   })
   const reconcile = (key: string): Promise<QueueOutcome> =>
-    term === undefined ? Promise.resolve(DONE) : reconcileIn(deps, key, term)
+    term === undefined || !leadership.isLeader ? Promise.resolve(DONE) : reconcileIn(deps, key, term)
   await runController({ name: 'load balancers', queue, reconcile, workers: options.workers ?? 4, clock, log, signal })
   await leading
   for (const unsubscribe of subscriptions) unsubscribe()
 }
 
-const depsOf = (options: LoadBalancerControllerOptions, members: MemberIndex): ReconcileDeps => {
-  const { client, services, slices, nodes, provider, clusterId, recorder, metrics, clock } = options
+const depsOf = (options: LoadBalancerControllerOptions, { members, targets }: Derived): ReconcileDeps => {
+  const { client, services, slices, provider, clusterId, recorder, metrics, clock } = options
   const writer = createServiceWriter({ client, services, wrote: (what) => metrics.writes.inc({ what }) })
   return {
     provider,
     members,
     services: writer,
     slices,
-    nodes,
+    nodes: targets,
     clusterId,
     events: createLoadBalancerEvents(recorder),
     metrics,
@@ -142,8 +149,8 @@ const reconcileIn = async (
 
 /** From a change to the load balancers that it concerns. */
 const watch = (
-  { services, slices, nodes, provider }: LoadBalancerControllerOptions,
-  members: MemberIndex,
+  { services, slices, provider }: LoadBalancerControllerOptions,
+  { members, targets }: Derived,
   add: (key: LoadBalancerKey) => void,
 ): readonly (() => void)[] => {
   const addAll = (keys: Iterable<LoadBalancerKey>): void => {
@@ -163,14 +170,7 @@ const watch = (
           }),
         ]
       : []),
-    ...(provider.supports.has('Nodes')
-      ? [
-          nodes.onChange((change) => {
-            if (isEligible(change.object) || (change.type === 'updated' && isEligible(change.previous)))
-              addAll([...members.keys()])
-          }),
-        ]
-      : []),
+    ...(provider.supports.has('Nodes') ? [targets.onChange(() => addAll([...members.keys()]))] : []),
   ]
 }
 

@@ -24,7 +24,7 @@ export const essenceOf = ({ key, token, clusterId, owners, nodes }: DesiredLoadB
       listeners.map(({ endpoints: __, ...listener }) => listener),
     ]),
   ]),
-  nodes: print(nodes),
+  nodes: printOnce(nodes),
   endpoints: print(owners.map(({ listeners }) => listeners.map(({ endpoints }) => endpoints))),
 })
 
@@ -40,4 +40,15 @@ const print = (value: unknown): string => createHash('sha256').update(JSON.strin
 const sorted = (_key: string, value: unknown): unknown => {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
   return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+const prints = new WeakMap<object, string>()
+
+/** The nodes are one list for all load balancers. */
+const printOnce = (value: object): string => {
+  const known = prints.get(value)
+  if (known !== undefined) return known
+  const made = print(value)
+  prints.set(value, made)
+  return made
 }

@@ -1,18 +1,18 @@
-import type { EndpointSlice, Node, Service } from '../api/index.ts'
+import type { EndpointSlice, Service } from '../api/index.ts'
 import type { Lister } from '../informers/index.ts'
 import type { OwnerSnapshot } from './desired.ts'
 import type { MemberIndex } from './member-index.ts'
 import { isRefused, type Membership, membershipOf } from './membership.ts'
 import type { LoadBalancerKey, Provider, TargetNode } from './provider.ts'
 import type { ServiceWriter } from './service-writer.ts'
-import { targetNodes } from './target-nodes.ts'
+import type { TargetNodes } from './target-nodes.ts'
 
 export interface SnapshotSources {
   readonly provider: Provider
   readonly members: Pick<MemberIndex, 'of'>
   readonly services: Pick<ServiceWriter, 'get'>
   readonly slices: Lister<EndpointSlice>
-  readonly nodes: Lister<Node>
+  readonly nodes: Pick<TargetNodes, 'list'>
 }
 
 /** The Services of one load balancer, and what each is to it. */
@@ -66,4 +66,6 @@ export const readOwner = (
 }
 
 export const readNodes = ({ provider, nodes }: Pick<SnapshotSources, 'provider' | 'nodes'>): readonly TargetNode[] =>
-  provider.supports.has('Nodes') ? targetNodes(nodes.list()) : []
+  provider.supports.has('Nodes') ? nodes.list() : NO_NODES
+
+const NO_NODES: readonly TargetNode[] = []

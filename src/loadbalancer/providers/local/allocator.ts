@@ -12,6 +12,7 @@ export interface Allocator {
   adopt(key: string, address: string): boolean
   /** Gives all its addresses back; those who wait get them, in the order in which they came. */
   release(key: string): void
+  of(key: string): readonly string[]
   held(): ReadonlyMap<string, readonly string[]>
 }
 
@@ -73,6 +74,7 @@ export const createAllocator = (pools: readonly Pool[], given: (key: string) => 
       for (const family of FAMILIES) holdings.drop(key, family)
       serveWaiting()
     },
+    of: (key) => FAMILIES.flatMap((family) => holdings.of(key, family) ?? []),
     held: holdings.all,
   }
 }

@@ -252,7 +252,7 @@ describe('any history of Services', () => {
           world.check()
         }
       }),
-      { numRuns: 300 },
+      { numRuns: 500 },
     )
   })
 })
@@ -320,7 +320,8 @@ const historyOf = (open: () => Provider) => {
           ...(share ? { [SHARE_ANNOTATION]: share } : {}),
           ...(asked ? { [ADDRESSES_ANNOTATION]: asked } : {}),
         }
-        services.set(name, testService(name, [port], annotations))
+        const made = testService(name, [port], annotations)
+        services.set(name, { ...made, metadata: { ...made.metadata, uid: `${name} ${made.metadata.creationTimestamp}` } })
         keys.set(name, share ? `shared:${share}` : `default/${name}`)
       }
       await settle([...new Set([before, keys.get(name)])].filter((key) => key !== undefined))

@@ -74,9 +74,9 @@ const RELEASED: ServiceOutcome = { ingress: [], problems: [], isReleased: true }
 
 const ageOf = ({ owners, key }: DesiredLoadBalancer): string => `${owners[0]?.createdAt ?? ''} ${key}`
 
-const serve = (desired: DesiredLoadBalancer, allocator: Allocator, had: ReadonlyMap<string, readonly string[]>) => {
+const serve = (desired: DesiredLoadBalancer, allocator: Allocator, ports: ReadonlyMap<string, readonly string[]>) => {
   const wanted = desired.owners.filter(({ state }) => state === 'wanted')
-  const { served, refused } = shareOf(wanted, had)
+  const { served, refused } = shareOf(wanted, { ports, addresses: allocator.of(desired.key) })
   const wish = wishOf(served)
   const { addresses, problem } =
     wish === undefined ? { addresses: [], problem: undefined } : allocator.allocate(desired.key, wish.wish)

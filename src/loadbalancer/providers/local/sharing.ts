@@ -1,5 +1,13 @@
 import type { Listener, Owner, Problem } from '../../provider.ts'
 
+/** What is known of who was served before. */
+export interface Before {
+  /** Ports by uid, as far as this process has seen it. */
+  readonly ports: ReadonlyMap<string, readonly string[]>
+  /** Of the load balancer: whose status has one of them was served by an earlier process. */
+  readonly addresses: readonly string[]
+}
+
 export interface Shares {
   /** Those that are served at the address. */
   readonly served: readonly Owner[]
@@ -9,14 +17,17 @@ export interface Shares {
 
 /**
  * Who of the owners may have the address together: their ports must differ, and with policy Local they must have the same endpoints, since one node answers for
- * all. `had` were served before: nobody takes from them what they have.
+ * all. Nobody takes from those that were served before what they have.
  */
-export const shareOf = (owners: readonly Owner[], had: ReadonlyMap<string, readonly string[]>): Shares => {
+export const shareOf = (owners: readonly Owner[], before: Before): Shares => {
   const served: Owner[] = []
   const refused = new Map<string, Problem>()
-  const keeps = (owner: Owner): number => (owner.listeners.every((each) => had.get(owner.uid)?.includes(nameOf(each))) ? 0 : 1)
+  const rank = (owner: Owner): number => {
+    if (owner.listeners.every((each) => before.ports.get(owner.uid)?.includes(nameOf(each)))) return 0
+    return owner.ingress.some(({ ip = '' }) => before.addresses.includes(ip)) ? 1 : 2
+  }
   // A stable sort: among equals the oldest first, as they come.
-  for (const owner of [...owners].sort((a, b) => keeps(a) - keeps(b))) {
+  for (const owner of [...owners].sort((a, b) => rank(a) - rank(b))) {
     const problem = conflict(owner, served)
     if (problem === undefined) served.push(owner)
     else refused.set(owner.uid, problem)
