@@ -71,7 +71,14 @@ const open = async (): Promise<ProviderHarness> => {
     open: () => {
       Object.assign(all.state, { left: Number.POSITIVE_INFINITY, isDead: false })
       return createTencentProvider(
-        { clusterId: CLUSTER, nodeTargets: 'address', drainMs: 0, loadBalancerClass: 'x/y', servesNoClass: true },
+        {
+          clusterId: CLUSTER,
+          nodeTargets: 'address',
+          drainMs: 0,
+          loadBalancerClass: 'x/y',
+          servesNoClass: true,
+          creationPollMs: 5,
+        },
         { api: all.api, objects: testObjects(), clock: realClock, log: silentLogger },
       )
     },

@@ -13,6 +13,8 @@ export interface LocateDeps {
   readonly vpcId: string | undefined
   /** How long a load balancer may take to be made. */
   readonly creationTimeoutMs: number
+  /** Before it is asked for again the first time. */
+  readonly creationPollMs: number
 }
 
 /** The owner that a load balancer is made for, and on which its record is. */
@@ -114,7 +116,7 @@ const createUnlessRefused = async (
 const MAX_MISSES = 5
 
 const whenReady = async (deps: LocateDeps, id: string, signal: AbortSignal): Promise<LoadBalancerInfo> => {
-  const backoff = createBackoff({ initialMs: 200, maxMs: 3_000, factor: 1.6, jitter: 0.1 })
+  const backoff = createBackoff({ initialMs: deps.creationPollMs, maxMs: 3_000, factor: 1.6, jitter: 0.1 })
   const until = deps.clock.monotonic() + deps.creationTimeoutMs
   for (let misses = 0; ; ) {
     const [info] = await deps.api.describeLoadBalancers({ ids: [id] }, signal)

@@ -25,6 +25,7 @@ export interface TencentOptions extends ClaimOptions {
   /** How long a target keeps weight 0 before it goes. */
   readonly drainMs: number
   readonly creationTimeoutMs?: number
+  readonly creationPollMs?: number
 }
 
 export interface TencentDeps {
@@ -41,6 +42,7 @@ interface Memory {
 }
 
 const CREATION_TIMEOUT_MS = 60_000
+const CREATION_POLL_MS = 200
 const MISSING_RETRY_MS = 300_000
 
 /** Load balancers of Tencent Cloud, as TKE's service controller drives them. */
@@ -58,8 +60,8 @@ class TencentProvider implements Provider {
   constructor(options: TencentOptions, deps: TencentDeps) {
     this.#options = options
     this.#deps = deps
-    const { vpcId, creationTimeoutMs = CREATION_TIMEOUT_MS } = options
-    this.#locate = { api: deps.api, clock: deps.clock, vpcId, creationTimeoutMs }
+    const { vpcId, creationTimeoutMs = CREATION_TIMEOUT_MS, creationPollMs = CREATION_POLL_MS } = options
+    this.#locate = { api: deps.api, clock: deps.clock, vpcId, creationTimeoutMs, creationPollMs }
   }
 
   claim: Provider['claim'] = (service, placed) => claimOf(service, placed, this.#options)

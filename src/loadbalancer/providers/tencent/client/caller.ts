@@ -12,6 +12,8 @@ export interface CallerDeps {
   /** Told of each request that was sent. */
   readonly onCall?: (call: { readonly action: string; readonly result: string; readonly seconds: number }) => void
   readonly taskTimeoutMs: number
+  /** Before a task is asked for again the first time; later ones wait longer. */
+  readonly taskPollMs: number
 }
 
 /** Calls with what every call needs: its place in the rate limit, a few repeats where that is safe, and for writes the lock and the end of the task. */
@@ -93,7 +95,7 @@ const pollTask = async (
   { params, of }: Polling,
   signal: AbortSignal,
 ): Promise<Answer> => {
-  const backoff = createBackoff({ initialMs: 100, maxMs: 3_000, factor: 1.6, jitter: 0.1 })
+  const backoff = createBackoff({ initialMs: deps.taskPollMs, maxMs: 3_000, factor: 1.6, jitter: 0.1 })
   const until = deps.clock.monotonic() + deps.taskTimeoutMs
   for (;;) {
     const answer = await repeatable({ service: 'clb', action: 'DescribeTaskStatus', params }, signal)

@@ -10,6 +10,7 @@ export interface CloudClientOptions extends Omit<TransportOptions, 'now' | 'time
   readonly limits?: RateLimits
   readonly timeoutMs?: number
   readonly taskTimeoutMs?: number
+  readonly taskPollMs?: number
   readonly clock?: Clock
   readonly onCall?: CallerDeps['onCall']
 }
@@ -24,7 +25,16 @@ const LIMITS: RateLimits = { perSecond: 20 }
 
 /** Tencent Cloud's API for load balancers, with what it needs of the tags' and the machines'. */
 export const createCloudClient = (options: CloudClientOptions): CloudClient => {
-  const { clock = realClock, limits = LIMITS, timeoutMs = 10_000, taskTimeoutMs = 120_000, uin, onCall, ...where } = options
+  const {
+    clock = realClock,
+    limits = LIMITS,
+    timeoutMs = 10_000,
+    taskTimeoutMs = 120_000,
+    taskPollMs = 100,
+    uin,
+    onCall,
+    ...where
+  } = options
   const transport = createTransport({ ...where, timeoutMs, now: () => clock.now() })
   const caller = createCaller({
     transport,
@@ -32,6 +42,7 @@ export const createCloudClient = (options: CloudClientOptions): CloudClient => {
     locks: createLocks(),
     clock,
     taskTimeoutMs,
+    taskPollMs,
     ...(onCall && { onCall }),
   })
   return {

@@ -39,6 +39,7 @@ export const startTestCloud = async (options: Partial<EmulatorOptions> = {}): Pr
       credentials: createCredentials(SECRETS),
       endpoint: url,
       limits: { perSecond: 100_000 },
+      taskPollMs: 5,
       ...more,
     })
   const own = client()

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { Service } from '../../../../api/index.ts'
 import { realClock, silentLogger, sleep } from '../../../../base/index.ts'
 import { isLoadBalancerError } from '../../../errors.ts'
@@ -59,7 +60,6 @@ class TestRig implements Rig {
   readonly #owners = new Map<string, Owner>()
   readonly #placements = new Map<string, Placement>()
   readonly #tokens = new Map<string, string>()
-  #tokenCount = 0
 
   constructor(cloud: { readonly api: CloudApi }, options: Partial<TencentOptions>) {
     this.#cloud = cloud
@@ -154,7 +154,7 @@ class TestRig implements Rig {
   }
 
   #freshToken(): string {
-    return `token-${++this.#tokenCount}`
+    return randomUUID()
   }
 
   #desired(key: string): DesiredLoadBalancer {
