@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   createLifecycle,
@@ -11,7 +10,7 @@ import {
   VERSION,
 } from '../base/index.ts'
 import type { Client } from '../client/index.ts'
-import { type Capabilities, type Host, realHost } from '../host/index.ts'
+import { type Capabilities, type Host, makeFolder, realHost } from '../host/index.ts'
 import { claimOfSharedNames, sharesNames } from '../proxy/index.ts'
 import { serveControl } from './control.ts'
 import { startControlPlane } from './control-plane.ts'
@@ -84,7 +83,7 @@ const claimDataDir = async (dataDir: string): Promise<void> => {
     )
   }
   try {
-    await mkdir(dataDir, { recursive: true, mode: 0o700 })
+    makeFolder(dataDir)
   } catch (cause) {
     throw new UserError(`cannot make the data folder ${dataDir}: ${errorMessage(cause)}; choose another one with --data-dir`, {
       cause,

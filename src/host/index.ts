@@ -2,6 +2,7 @@ export { type Capabilities, probeCapabilities, readUnprivilegedPortStart, type T
 export { HostError, type HostErrorDetails, missingCommand } from './errors.ts'
 export { type Exec, type ExecOptions, type ExecResult, realExec } from './exec.ts'
 export { type Files, realFiles } from './files.ts'
+export { makeFolder } from './folders.ts'
 export { type Host, realHost } from './host.ts'
 export { childrenOf, identityOf, isAlive, type ProcessIdentity, processesWithEnv } from './processes.ts'
 export {

@@ -1,13 +1,13 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errorCode, UserError } from '../../base/index.ts'
-import { identityOf, isAlive, type ProcessIdentity } from '../../host/index.ts'
+import { identityOf, isAlive, makeFolder, type ProcessIdentity } from '../../host/index.ts'
 
 /** Holds `dir`, which is made when missing, for this process; the result lets go of it. Throws `UserError` when another process that lives has it. */
 export const holdFolder = async (dir: string): Promise<() => Promise<void>> => {
   const path = join(dir, 'process.json')
   try {
-    await mkdir(dir, { recursive: true, mode: 0o700 })
+    makeFolder(dir)
   } catch (error) {
     throw new UserError(`--data-dir: ${dir} can't be made or is no folder (${errorCode(error)})`, { cause: error, exitCode: 2 })
   }

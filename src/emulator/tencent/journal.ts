@@ -1,6 +1,7 @@
-import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, ftruncateSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { errorCode, errorMessage, UserError } from '../../base/index.ts'
+import { makeFolder } from '../../host/index.ts'
 import { asEvents, type Event, emptyState, evolve, type State } from './state.ts'
 
 /** The state on disk: a whole state, and the events after it, one line for each step. */
@@ -61,7 +62,7 @@ const unreadable = (path: string, cause: unknown): UserError =>
 
 const readStored = (dir: string): Stored => {
   try {
-    mkdirSync(dir, { recursive: true, mode: 0o700 })
+    makeFolder(dir)
   } catch (error) {
     throw new UserError(`--data-dir: ${dir} can't be made or is no folder (${errorCode(error)})`, { cause: error, exitCode: 2 })
   }

@@ -1,12 +1,13 @@
-import { chmodSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { errorCode, UserError } from '../../base/index.ts'
+import { makeFolder } from '../../host/index.ts'
 import { verifyInProcess } from './verify.ts'
 
 /** Makes the folder, private to its owner. Throws a `UserError` when it cannot be used. */
 export const prepareFolder = (path: string): void => {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 })
+    makeFolder(path)
     chmodSync(path, 0o700)
   } catch (error) {
     const code = errorCode(error)
