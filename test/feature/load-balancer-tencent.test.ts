@@ -90,7 +90,7 @@ describe('fairway loadbalancer --provider tencent, with the rights of deploy/, a
   const ingressOf = async (name: string) => (await serviceNamed(name)).status?.loadBalancer?.ingress?.[0]
   const listeners = async (): Promise<readonly string[]> => {
     const lines: string[] = []
-    for (const { id } of await cloud.api.describeLoadBalancers({ tags: {} }, NEVER))
+    for (const { id } of await cloud.api.describeLoadBalancers({}, NEVER))
       for (const each of await cloud.api.describeListeners(id, NEVER))
         lines.push(
           [
@@ -172,25 +172,25 @@ describe('fairway loadbalancer --provider tencent, with the rights of deploy/, a
     const events = async () => (await instance.fairway('get', 'events', '-A', '-o', 'json')).stdout
     await expect.poll(events, SOON).toContain('must be an id such as subnet-')
     expect(await events()).not.toMatch(/example-key|AKIDexample/)
-    expect(await cloud.api.describeLoadBalancers({ tags: {} }, NEVER)).toHaveLength(1)
+    expect(await cloud.api.describeLoadBalancers({}, NEVER)).toHaveLength(1)
   })
 
   it('killed in the middle of making them, makes one for each Service and no more', async () => {
     await cloud.control('POST', '/faults', { kind: 'latency', action: 'CreateLoadBalancer', ms: 300 })
     const names = ['k1', 'k2', 'k3', 'k4']
     await apply(...names.map((name) => balanced(name, {})))
-    await vi.waitUntil(async () => (await cloud.api.describeLoadBalancers({ tags: {} }, NEVER)).length > 1, SOON)
+    await vi.waitUntil(async () => (await cloud.api.describeLoadBalancers({}, NEVER)).length > 1, SOON)
     await replica.end('SIGKILL')
     await cloud.control('DELETE', '/faults')
     replica = await start()
     for (const name of names) await expect.poll(() => ingressOf(name), AFTER_LEASE).toBeDefined()
-    expect(await cloud.api.describeLoadBalancers({ tags: {} }, NEVER)).toHaveLength(1 + names.length)
+    expect(await cloud.api.describeLoadBalancers({}, NEVER)).toHaveLength(1 + names.length)
   }, 90_000)
 
   it('takes everything away with its Services, and ends in order', async () => {
     for (const name of ['web', 'k1', 'k2', 'k3', 'k4', 'wrong'])
       expect((await instance.fairway('delete', 'service', name)).code).toBe(0)
-    await expect.poll(() => cloud.api.describeLoadBalancers({ tags: {} }, NEVER), SOON).toEqual([])
+    await expect.poll(() => cloud.api.describeLoadBalancers({}, NEVER), SOON).toEqual([])
     expect(replica.output()).not.toMatch(/example-key|AKIDexample/)
     expect(await replica.end('SIGTERM')).toBe(0)
     expect([...refused]).toEqual([])

@@ -17,7 +17,7 @@ beforeEach(async () => {
 })
 afterEach(() => cloud.close())
 
-const all = () => cloud.api.describeLoadBalancers({ tags: {} }, NEVER)
+const all = () => cloud.api.describeLoadBalancers({}, NEVER)
 
 /** A client of a process that ends when it first gets no answer; what it has under way then is lost. */
 const mortal = () => {
@@ -371,5 +371,5 @@ describe('whatever users, pods and the cloud do', () => {
 })
 
 const untilReady = async (api: CloudApi, id: string): Promise<void> => {
-  while ((await api.describeLoadBalancers({ ids: [id] }, NEVER))[0]?.isReady !== true);
+  while ((await api.loadBalancer(id, NEVER))?.isReady !== true);
 }

@@ -10,7 +10,14 @@ import { testObjects } from './testing/objects.ts'
 
 const NEVER = new AbortController().signal
 const CLUSTER = 'cls-conformance'
-const READS = new Set(['describeLoadBalancers', 'describeListeners', 'listListeners', 'instanceIds'])
+const READS = new Set([
+  'describeLoadBalancers',
+  'loadBalancer',
+  'loadBalancersTagged',
+  'describeListeners',
+  'listListeners',
+  'instanceIds',
+])
 
 const NODES = [
   {
@@ -54,7 +61,7 @@ const watched = (api: CloudApi, sawWrite: () => Promise<void>) => {
 
 const open = async (): Promise<ProviderHarness> => {
   const cloud: TestCloud = await startTestCloud()
-  const everything = () => cloud.api.describeLoadBalancers({ tags: {} }, NEVER)
+  const everything = () => cloud.api.describeLoadBalancers({}, NEVER)
   let known: Awaited<ReturnType<typeof everything>> = []
   const all = watched(cloud.api, async () => {
     known = await everything()

@@ -91,7 +91,7 @@ afterEach(async () => {
 
 const described = async (): Promise<readonly string[]> => {
   const lines: string[] = []
-  for (const { id, type, securityGroups, passToTarget } of await cloud.api.describeLoadBalancers({ tags: {} }, NEVER)) {
+  for (const { id, type, securityGroups, passToTarget } of await cloud.api.describeLoadBalancers({}, NEVER)) {
     lines.push([type, ...securityGroups, ...(passToTarget ? ['pass-to-target'] : [])].join(' '))
     for (const { protocol, port, targets, rules, settings } of await cloud.api.describeListeners(id, NEVER)) {
       const more = settings.sessionSeconds ? ` session ${settings.sessionSeconds}s ${settings.scheduler}` : ''
@@ -165,6 +165,6 @@ describe('examples/tke', () => {
 const lend = async (file: string): Promise<string | undefined> => {
   if (file !== 'existing.yaml') return undefined
   const id = await cloud.api.createLoadBalancer({ ClientToken: 'lent', LoadBalancerType: 'OPEN' }, NEVER)
-  while ((await cloud.api.describeLoadBalancers({ ids: [id] }, NEVER))[0]?.isReady !== true);
+  while ((await cloud.api.loadBalancer(id, NEVER))?.isReady !== true);
   return id
 }

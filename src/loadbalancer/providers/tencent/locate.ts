@@ -31,13 +31,13 @@ export const find = async (
 ): Promise<LoadBalancerInfo | undefined> => {
   const meaning = meaningOf(desired.key)
   if (meaning.kind === 'unknown') return undefined
-  if (meaning.kind === 'existing') return (await deps.api.describeLoadBalancers({ ids: [meaning.id] }, signal))[0]
+  if (meaning.kind === 'existing') return deps.api.loadBalancer(meaning.id, signal)
   const holder = holderOf(desired)
   if (holder === undefined) return undefined
   const id = recordOf(holder.annotations, desired.token)?.id
-  if (id !== undefined) return (await deps.api.describeLoadBalancers({ ids: [id] }, signal))[0]
-  const tags = { [CLUSTER_TAG]: desired.clusterId, [SERVICE_TAG]: meaning.uid }
-  const found = await deps.api.describeLoadBalancers({ tags }, signal)
+  if (id !== undefined) return deps.api.loadBalancer(id, signal)
+  const tagged = await deps.api.loadBalancersTagged(SERVICE_TAG, meaning.uid, signal)
+  const found = tagged.filter(({ tags }) => tags[CLUSTER_TAG] === desired.clusterId)
   if (found.length < 2) return found[0]
   const ids = found.map((each) => each.id).sort()
   throw new LoadBalancerError(
@@ -119,7 +119,7 @@ const whenReady = async (deps: LocateDeps, id: string, signal: AbortSignal): Pro
   const backoff = createBackoff({ initialMs: deps.creationPollMs, maxMs: 3_000, factor: 1.6, jitter: 0.1 })
   const until = deps.clock.monotonic() + deps.creationTimeoutMs
   for (let misses = 0; ; ) {
-    const [info] = await deps.api.describeLoadBalancers({ ids: [id] }, signal)
+    const info = await deps.api.loadBalancer(id, signal)
     if (info?.isReady === true) return info
     if (info === undefined && ++misses === MAX_MISSES)
       throw new LoadBalancerError('gone', `the cloud did not make the load balancer ${id} after all; another one is made`, {

@@ -19,7 +19,7 @@ beforeEach(async () => {
 })
 afterEach(() => cloud.close())
 
-const all = () => cloud.api.describeLoadBalancers({ tags: {} }, NEVER)
+const all = () => cloud.api.describeLoadBalancers({}, NEVER)
 const only = async () => {
   const [first, second] = await all()
   if (first === undefined || second !== undefined) throw new Error('not one load balancer')
@@ -39,7 +39,7 @@ const reasons = ({ problems }: ServiceOutcome): readonly string[] => problems.ma
 const lend = (name: string): Promise<string> =>
   cloud.api.createLoadBalancer({ ClientToken: name, LoadBalancerType: 'OPEN', LoadBalancerName: name }, NEVER)
 const ready = async (id: string): Promise<string> => {
-  while ((await cloud.api.describeLoadBalancers({ ids: [id] }, NEVER))[0]?.isReady !== true);
+  while ((await cloud.api.loadBalancer(id, NEVER))?.isReady !== true);
   return id
 }
 const calls = async (): Promise<Readonly<Record<string, number>>> => {

@@ -73,7 +73,7 @@ class TencentProvider implements Provider {
 
   async observe(signal: AbortSignal): Promise<readonly ObservedLoadBalancer[]> {
     try {
-      const all = await this.#deps.api.describeLoadBalancers({ tags: { [CLUSTER_TAG]: this.#options.clusterId } }, signal)
+      const all = await this.#deps.api.describeLoadBalancers({ [CLUSTER_TAG]: this.#options.clusterId }, signal)
       return await Promise.all(all.map((info) => this.#observed(info, signal)))
     } catch (error) {
       throw asFailure(error)
@@ -98,7 +98,7 @@ class TencentProvider implements Provider {
 
   async prune({ id }: ObservedLoadBalancer, signal: AbortSignal): Promise<void> {
     try {
-      const [info] = await this.#deps.api.describeLoadBalancers({ ids: [id] }, signal)
+      const info = await this.#deps.api.loadBalancer(id, signal)
       if (info === undefined) return
       const uid = info.tags[SERVICE_TAG] ?? ''
       const kept = keptBecause(info, { uid, clusterId: this.#options.clusterId })

@@ -20,6 +20,8 @@ export interface CallerDeps {
 export interface Caller {
   /** Reads, and writes that may be repeated without harm. */
   repeatable(call: ApiCall, signal: AbortSignal): Promise<Answer>
+  /** Resolves when a call of `action` could go out at once. */
+  free(action: string, signal: AbortSignal): Promise<void>
   /** One write at a time for each load balancer; resolves when its task has succeeded. */
   write(loadBalancerId: string, call: ApiCall, signal: AbortSignal): Promise<Answer>
   /** As `write`, for actions that are done when they are answered. Where one is not after all, the next write finds the load balancer busy and waits. */
@@ -32,6 +34,7 @@ const ATTEMPTS = 4
 const THROTTLED_PAUSE_MS = 500
 
 export const createCaller = (deps: CallerDeps): Caller => {
+  const durations = new Map<string, number>()
   const once = async (call: ApiCall, signal: AbortSignal): Promise<Answer> => {
     await deps.limiter.take(call.action, signal)
     const startedAt = deps.clock.monotonic()
@@ -60,7 +63,8 @@ export const createCaller = (deps: CallerDeps): Caller => {
     }
   }
   const repeatable = (call: ApiCall, signal: AbortSignal): Promise<Answer> => attempt(call, ['throttled', 'unavailable'], signal)
-  const waitForTask: Caller['waitForTask'] = (task, of, signal) => pollTask({ deps, repeatable }, { params: task, of }, signal)
+  const waitForTask: Caller['waitForTask'] = (task, of, signal) =>
+    pollTask({ deps, repeatable, durations }, { params: task, of }, signal)
   const locked = (loadBalancerId: string, work: () => Promise<Answer>, signal: AbortSignal): Promise<Answer> =>
     deps.locks.run(loadBalancerId, () => {
       signal.throwIfAborted()
@@ -70,6 +74,7 @@ export const createCaller = (deps: CallerDeps): Caller => {
   return {
     repeatable,
     waitForTask,
+    free: (action, signal) => deps.limiter.free(action, signal),
     writeAtOnce: (id, call, signal) => locked(id, () => send(call, signal), signal),
     write: (id, call, signal) =>
       locked(
@@ -84,6 +89,13 @@ export const createCaller = (deps: CallerDeps): Caller => {
   }
 }
 
+interface PollDeps {
+  readonly deps: CallerDeps
+  readonly repeatable: Caller['repeatable']
+  /** How long tasks of an action took of late, so that one question is enough most of the time. */
+  readonly durations: Map<string, number>
+}
+
 interface Polling {
   readonly params: Readonly<Record<string, unknown>>
   /** The action that began the task. */
@@ -91,16 +103,22 @@ interface Polling {
 }
 
 const pollTask = async (
-  { deps, repeatable }: { readonly deps: CallerDeps; readonly repeatable: Caller['repeatable'] },
+  { deps, repeatable, durations }: PollDeps,
   { params, of }: Polling,
   signal: AbortSignal,
 ): Promise<Answer> => {
   const backoff = createBackoff({ initialMs: deps.taskPollMs, maxMs: 3_000, factor: 1.6, jitter: 0.1 })
-  const until = deps.clock.monotonic() + deps.taskTimeoutMs
+  const startedAt = deps.clock.monotonic()
+  const until = startedAt + deps.taskTimeoutMs
+  await sleep(deps.clock, durations.get(of) ?? deps.taskPollMs, signal)
+  signal.throwIfAborted()
   for (;;) {
     const answer = await repeatable({ service: 'clb', action: 'DescribeTaskStatus', params }, signal)
     const status = answer.response['Status']
-    if (status === 0) return answer
+    if (status === 0) {
+      learn(durations, of, { tookMs: deps.clock.monotonic() - startedAt, leastMs: deps.taskPollMs })
+      return answer
+    }
     if (status === 1) {
       const message = String(answer.response['Message'] ?? 'no reason given').slice(0, 300)
       throw new CloudError('failed', `${of}: its task failed: ${message}`, { action: of, code: '' })
@@ -110,4 +128,16 @@ const pollTask = async (
     await sleep(deps.clock, backoff.next(), signal)
     signal.throwIfAborted()
   }
+}
+
+const MAX_FIRST_WAIT_MS = 5_000
+
+/** A little less than it took each time, so that the wait follows a cloud that becomes faster. */
+const learn = (
+  durations: Map<string, number>,
+  action: string,
+  { tookMs, leastMs }: { readonly tookMs: number; readonly leastMs: number },
+): void => {
+  const before = durations.get(action) ?? tookMs
+  durations.set(action, Math.min(Math.max((0.7 * before + 0.3 * tookMs) * 0.95, leastMs), MAX_FIRST_WAIT_MS))
 }

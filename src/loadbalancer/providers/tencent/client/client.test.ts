@@ -132,7 +132,7 @@ describe('calls', () => {
     const { api, seen } = await rig((_, __, answer) =>
       left-- > 0 ? answer.cut() : answer.ok({ LoadBalancerSet: [], TotalCount: 0 }),
     )
-    expect(await api.describeLoadBalancers({ ids: ['lb-1'] }, NEVER)).toEqual([])
+    expect(await api.loadBalancer('lb-1', NEVER)).toBeUndefined()
     expect(seen).toHaveLength(2)
     left = 1
     expect((await failureOf(api.deleteListeners('lb-1', ['lbl-1'], NEVER))).failure).toBe('unavailable')
@@ -221,7 +221,7 @@ describe('calls', () => {
     const { api, seen } = await rig((_, __, answer) => answer.ok({ LoadBalancerSet: [], TotalCount: 0 }), {
       limits: { perSecond: 50 },
     })
-    await Promise.all(Array.from({ length: 10 }, (_, n) => api.describeLoadBalancers({ ids: [`lb-${n}`] }, NEVER)))
+    await Promise.all(Array.from({ length: 10 }, (_, n) => api.listListeners(`lb-${n}`, NEVER)))
     const gaps = seen.slice(1).map(({ at }, index) => at - (seen[index]?.at ?? 0))
     expect(gaps.reduce((sum, gap) => sum + gap, 0)).toBeGreaterThan(170)
   })

@@ -17,6 +17,7 @@ export interface CloudClientOptions extends Omit<TransportOptions, 'now' | 'time
 
 export interface CloudClient {
   readonly api: CloudApi
+  /** Ends what is asked for several callers together; other calls end by their own signals. */
   close(): Promise<void>
 }
 
@@ -35,6 +36,7 @@ export const createCloudClient = (options: CloudClientOptions): CloudClient => {
     onCall,
     ...where
   } = options
+  const life = new AbortController()
   const transport = createTransport({ ...where, timeoutMs, now: () => clock.now() })
   const caller = createCaller({
     transport,
@@ -46,7 +48,10 @@ export const createCloudClient = (options: CloudClientOptions): CloudClient => {
     ...(onCall && { onCall }),
   })
   return {
-    api: createCloudApi(caller, { region: where.region, ...(uin === undefined ? {} : { uin }) }),
-    close: () => transport.close(),
+    api: createCloudApi(caller, { region: where.region, ...(uin === undefined ? {} : { uin }) }, life.signal),
+    close() {
+      life.abort(new Error('the client of the cloud is closed'))
+      return transport.close()
+    },
   }
 }

@@ -8,8 +8,8 @@ import { targetCalls } from './target-calls.ts'
 /** The actions that are used, one function each; limits of the API on a call's size are kept by several calls. */
 export type CloudApi = ReturnType<typeof createCloudApi>
 
-export const createCloudApi = (caller: Caller, options: TagOptions) => ({
-  ...loadBalancerCalls(caller),
+export const createCloudApi = (caller: Caller, options: TagOptions, life: AbortSignal) => ({
+  ...loadBalancerCalls(caller, life),
   ...listenerCalls(caller),
   ...ruleCalls(caller),
   ...targetCalls(caller),

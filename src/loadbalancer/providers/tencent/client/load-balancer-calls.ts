@@ -1,13 +1,10 @@
+import { type Batcher, createBatcher } from './batcher.ts'
 import type { Caller } from './caller.ts'
 import { CloudError } from './errors.ts'
 import { defined, type Json, numberIn, recordsIn, textIn, textsIn } from './json.ts'
 import type { LoadBalancerInfo } from './model.ts'
-import { chunks } from './params.ts'
 import { readLoadBalancer } from './read.ts'
 import type { Answer } from './transport.ts'
-
-/** Which load balancers: those with these ids, or those with these tags. */
-export type LoadBalancerQuery = { readonly ids: readonly string[] } | { readonly tags: Readonly<Record<string, string>> }
 
 export interface AttributeChanges {
   readonly passToTarget?: boolean
@@ -15,21 +12,20 @@ export interface AttributeChanges {
   readonly bandwidth?: number
 }
 
-const MAX_IDS = 20
+const MAX_KEYS = 20
 const PAGE = 100
+const DESCRIBE = 'DescribeLoadBalancers'
 
-export const loadBalancerCalls = (caller: Caller) => ({
-  /** Those that are there; what is not there is left out. */
-  async describeLoadBalancers(query: LoadBalancerQuery, signal: AbortSignal): Promise<readonly LoadBalancerInfo[]> {
-    if ('tags' in query) {
-      const Filters = Object.entries(query.tags).map(([key, value]) => ({ Name: `tag:${key}`, Values: [value] }))
-      return describePages(caller, { Filters }, signal)
-    }
-    const found: LoadBalancerInfo[] = []
-    for (const LoadBalancerIds of chunks(query.ids, MAX_IDS))
-      found.push(...(await describeByIds(caller, LoadBalancerIds, signal)))
-    return found
-  },
+/** `life` ends what was asked for several callers together. */
+export const loadBalancerCalls = (caller: Caller, life: AbortSignal) => ({
+  ...lookups(caller, life),
+  /** Those with all of these tags. */
+  describeLoadBalancers: (tags: Readonly<Record<string, string>>, signal: AbortSignal): Promise<readonly LoadBalancerInfo[]> =>
+    describePages(
+      caller,
+      { Filters: Object.entries(tags).map(([key, value]) => ({ Name: `tag:${key}`, Values: [value] })) },
+      signal,
+    ),
   /**
    * Makes one, or finds the one that the same `ClientToken` made; resolves with its id when it is made, which does not yet mean that it is ready.
    * `params` are those of the API.
@@ -57,11 +53,47 @@ export const loadBalancerCalls = (caller: Caller) => ({
   },
 })
 
+/** What many ask for one by one goes in calls for many: each counts against the limit. */
+const lookups = (caller: Caller, life: AbortSignal) => {
+  const turn = (): Promise<void> => caller.free(DESCRIBE, life)
+  const byId = createBatcher<LoadBalancerInfo>({
+    max: MAX_KEYS,
+    turn,
+    run: async (ids) => new Map((await describeByIds(caller, ids, life)).map((info) => [info.id, info])),
+  })
+  const byTag = new Map<string, Batcher<readonly LoadBalancerInfo[]>>()
+  const batcherOf = (key: string): Batcher<readonly LoadBalancerInfo[]> => {
+    const known = byTag.get(key)
+    if (known !== undefined) return known
+    const run = async (values: readonly string[]) =>
+      byValue(key, await describePages(caller, { Filters: [{ Name: `tag:${key}`, Values: values }] }, life))
+    const made = createBatcher<readonly LoadBalancerInfo[]>({ max: MAX_KEYS, turn, run })
+    byTag.set(key, made)
+    return made
+  }
+  return {
+    /** Undefined when there is none. */
+    loadBalancer: (id: string, signal: AbortSignal): Promise<LoadBalancerInfo | undefined> => byId.load(id, signal),
+    /** Those with this value of a tag. */
+    loadBalancersTagged: async (key: string, value: string, signal: AbortSignal): Promise<readonly LoadBalancerInfo[]> =>
+      (await batcherOf(key).load(value, signal)) ?? [],
+  }
+}
+
+const byValue = (key: string, all: readonly LoadBalancerInfo[]): ReadonlyMap<string, readonly LoadBalancerInfo[]> => {
+  const found = new Map<string, LoadBalancerInfo[]>()
+  for (const info of all) {
+    const value = info.tags[key] ?? ''
+    found.set(value, [...(found.get(value) ?? []), info])
+  }
+  return found
+}
+
 const describePages = async (caller: Caller, query: Json, signal: AbortSignal): Promise<readonly LoadBalancerInfo[]> => {
   const found: LoadBalancerInfo[] = []
   for (let Offset = 0; ; Offset += PAGE) {
     const params = { ...query, Offset, Limit: PAGE }
-    const { response } = await caller.repeatable({ service: 'clb', action: 'DescribeLoadBalancers', params }, signal)
+    const { response } = await caller.repeatable({ service: 'clb', action: DESCRIBE, params }, signal)
     const page = recordsIn(response, 'LoadBalancerSet')
     found.push(...page.flatMap((json) => readLoadBalancer(json) ?? []))
     if (page.length < PAGE || found.length >= (numberIn(response, 'TotalCount') ?? 0)) return found
