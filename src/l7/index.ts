@@ -1,6 +1,6 @@
 export { addressMatcher } from './addresses.ts'
-export { compileCanaries } from './policy/canary.ts'
 export { DataPlane } from './data-plane.ts'
+export { compileCanaries } from './policy/canary.ts'
 export { defaultSettings, type EngineSettings } from './settings.ts'
 export type { EngineStats } from './stats.ts'
 export {
