@@ -22,6 +22,10 @@ const bySdk = (host: string, service: string, payload: unknown, timestamp: numbe
 
 const credentials = createCredentials({ secretId: 'AKIDexample', secretKey: 'example-key' })
 
+/** The SDK's JSON writer escapes these in the body that it signs and sends; JSON.stringify does not, and both are JSON. */
+const ESCAPED_BY_SDK =
+  /[\u007f-\u009f\u00ad\u0600-\u0604\u070f\u17b4\u17b5\u200c-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ufff0-\uffff]/
+
 describe('authorization', () => {
   it.each([
     ['clb.tencentcloudapi.com', 'clb', { LoadBalancerIds: ['lb-1'] }, 1_770_000_000],
@@ -40,11 +44,12 @@ describe('authorization', () => {
         fc.integer({ min: 1, max: 4e9 }),
         (value, timestamp) => {
           fc.pre(!('__proto__' in value && Object.hasOwn(value, '__proto__')))
+          fc.pre(!ESCAPED_BY_SDK.test(JSON.stringify(value)))
           const ours = authorization({ service: 'clb', host: 'h.test', body: JSON.stringify(value), timestamp }, credentials)
           expect(ours).toBe(bySdk('h.test', 'clb', value, timestamp))
         },
       ),
-      { numRuns: 100 },
+      { numRuns: 500 },
     )
   })
 })
