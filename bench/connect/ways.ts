@@ -1,4 +1,3 @@
-import { aborted } from '../../src/base/index.ts'
 import type { Libc } from '../../src/host/native/index.ts'
 import { createBpf } from '../../src/kernel/bpf/index.ts'
 import type { TestCgroup } from '../../src/kernel/bpf/testing/index.ts'
@@ -6,7 +5,7 @@ import { createIptables } from '../../src/kernel/iptables/index.ts'
 import { createNft } from '../../src/kernel/nft/index.ts'
 import type { Target } from '../../src/model/index.ts'
 import type { Backend } from '../../src/proxy/backend.ts'
-import { createEbpfBackend } from '../../src/proxy/backends/ebpf/index.ts'
+import { createEbpfBackend, nothing } from '../../src/proxy/backends/ebpf/index.ts'
 import { createIptablesBackend } from '../../src/proxy/backends/iptables/index.ts'
 import { createNftablesBackend } from '../../src/proxy/backends/nftables/index.ts'
 import { ALL, DIRECT, HUNDRED, NODE, ONE, SERVICE_CIDR } from './services.ts'
@@ -48,18 +47,6 @@ const ebpf = ({ node, libc, cgroup }: WayDeps, inner: Backend): Backend =>
     cgroup: cgroup.folder,
     instance: `fw_${node.name.slice(-3).replace('-', '_')}`,
   })
-
-/** Beneath the ebpf mode, to see its programs alone: without rules there is no conntrack either. */
-const nothing: Backend = {
-  mode: 'nothing',
-  supports: new Set(),
-  start: async (signal) => ({ stopped: aborted(signal) }),
-  sync: async () => {},
-  exceptions: () => [],
-  audit: async () => [],
-  trace: () => [],
-  cleanup: async () => {},
-}
 
 const through = (name: string): readonly Path[] => [
   { name, targets: ONE },

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { collectDefaultMetrics, Registry } from 'prom-client'
+import { ingressKind } from '../../api/index.ts'
 import { type Clock, createLifecycle, type Lifecycle, type Logger, sleep } from '../../base/index.ts'
 import {
   createEventRecorder,
@@ -26,8 +27,8 @@ import {
 } from '../../ingress/index.ts'
 import { createEngine, type Engine, engineMetricsText, type RunningEngine } from '../../l7/index.ts'
 import { conditionsOf } from '../../model/index.ts'
+import { connectStandalone, standaloneConnection } from '../api-server.ts'
 import { acmePlace } from './acme.ts'
-import { connectIngress, ingressConnection } from './connect.ts'
 import { healthHandler, insightHandler, serveOn } from './endpoints.ts'
 import { guardedAddresses } from './guarded.ts'
 import { ingressInformers, type StandaloneInformers } from './informers.ts'
@@ -49,8 +50,10 @@ export interface RunOptions {
 export const runIngress = async (options: RunOptions, signal: AbortSignal): Promise<void> => {
   const { settings, log, clock } = options
   const acme = settings.acme && (await readAcmeServer(settings.acme))
-  const connection = await ingressConnection(settings.kubeconfig)
-  const client = await connectIngress(connection, settings.watchNamespace, log)
+  const connection = await standaloneConnection(settings.kubeconfig)
+  const { watchNamespace: namespace } = settings
+  const ask = (asked: HttpClient) => asked.list(ingressKind, { limit: 1, ...(namespace === undefined ? {} : { namespace }) })
+  const client = await connectStandalone({ connection, role: 'fairway-ingress', log, ask })
   const lifecycle = createLifecycle(log)
   try {
     const guarded = await guardedAddresses(connection.server)

@@ -10,8 +10,8 @@ import { createEventRecorder, createLeaderElection, type HttpClient } from '../.
 import { createInformer, waitForSync } from '../../informers/index.ts'
 import { createLoadBalancerController, createLoadBalancerMetrics } from '../../loadbalancer/index.ts'
 import { sliceIndexes } from '../../model/index.ts'
+import { connectStandalone, standaloneConnection } from '../api-server.ts'
 import { healthHandler, serveOn } from '../ingress/endpoints.ts'
-import { connectLoadBalancer, loadBalancerConnection } from './connect.ts'
 import type { PreparedProvider } from './providers.ts'
 import type { LoadBalancerSettings } from './settings.ts'
 
@@ -32,8 +32,9 @@ export interface RunOptions {
 export const runLoadBalancer = async (options: RunOptions, signal: AbortSignal): Promise<void> => {
   const { settings, log } = options
   const prepared = await prepare(options)
-  const connection = await loadBalancerConnection(settings.kubeconfig)
-  const client = await connectLoadBalancer(connection, log)
+  const connection = await standaloneConnection(settings.kubeconfig)
+  const ask = (asked: HttpClient) => asked.list(serviceKind, { limit: 1 })
+  const client = await connectStandalone({ connection, role: 'fairway-loadbalancer', log, ask })
   const lifecycle = createLifecycle(log)
   try {
     const namespace = settings.election.namespace ?? connection.namespace
