@@ -74,7 +74,6 @@ describe('a policy', () => {
           exempt: ['10.0.0.1/32'],
           status: 429,
         },
-        bandwidth: { bytesPerSecond: 2048, afterBytes: 1024 },
       },
     ],
     [

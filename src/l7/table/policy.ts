@@ -51,8 +51,6 @@ export interface RoutePolicy {
   readonly accessLog?: boolean
   /** False: no spans for this route. */
   readonly tracing?: boolean
-  /** Bytes a second of an answer, after the first `afterBytes`. */
-  readonly bandwidth?: { readonly bytesPerSecond: number; readonly afterBytes: number }
 }
 
 /** A text with variables, parsed by whoever filled it in; the engine joins it. */

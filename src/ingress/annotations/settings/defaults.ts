@@ -60,8 +60,6 @@ const SAME = [
   'custom-http-errors',
   'denylist-source-range',
   'force-ssl-redirect',
-  'limit-rate',
-  'limit-rate-after',
   'load-balance',
   'proxy-body-size',
   'proxy-connect-timeout',

@@ -186,14 +186,6 @@ export const DIRECTIVES: ReadonlyMap<string, Directive> = new Map<string, Direct
   ['proxy_send_timeout', timeout('sendMs')],
   ['proxy_read_timeout', timeout('readMs')],
   ['proxy_request_buffering', policyOf(onOff, (isOn) => (isOn ? { bufferRequest: true } : {}))],
-  [
-    'limit_rate',
-    policyOf(size, (bytesPerSecond, { bandwidth }) => ({ bandwidth: { afterBytes: 0, ...bandwidth, bytesPerSecond } })),
-  ],
-  [
-    'limit_rate_after',
-    policyOf(size, (afterBytes, { bandwidth }) => ({ bandwidth: { bytesPerSecond: 0, ...bandwidth, afterBytes } })),
-  ],
   ['proxy_cookie_domain', cookiePair((into) => into.cookieDomain)],
   ['proxy_cookie_path', cookiePair((into) => into.cookiePath)],
   [

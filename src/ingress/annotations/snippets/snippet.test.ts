@@ -47,7 +47,6 @@ describe('a snippet of known lines becomes settings', () => {
     ['deny all;', { access: { deny: ['0.0.0.0/0', '::/0'] } }],
     ['client_max_body_size 50m;', { maxBodyBytes: 50 * 1024 ** 2 }],
     ['proxy_read_timeout 300s; proxy_send_timeout 5m;', { timeouts: { readMs: 300_000, sendMs: 300_000 } }],
-    ['limit_rate_after 1m; limit_rate 100k;', { bandwidth: { bytesPerSecond: 102_400, afterBytes: 1024 ** 2 } }],
     ['access_log off;', { accessLog: false }],
     ['proxy_buffering off; proxy_http_version 1.1; server_tokens off;', {}],
     ['proxy_cookie_path /a /b;', { cookieRewrite: { path: [{ from: '/a', to: '/b' }] } }],

@@ -56,7 +56,6 @@ const policyOf = (lifted: Lifted): Reading<RoutePolicy> => {
     )
   const access = accessOf(lifted.access)
   if (!access.ok) return access
-  if (lifted.policy.bandwidth?.bytesPerSecond === 0) lifted.policy = withoutBandwidth(lifted.policy)
   return is({
     ...lifted.policy,
     ...(requestSet.length + requestRemove.length > 0 && {
@@ -82,8 +81,6 @@ const policyOf = (lifted: Lifted): Reading<RoutePolicy> => {
     }),
   })
 }
-
-const withoutBandwidth = ({ bandwidth: _, ...rest }: RoutePolicy): RoutePolicy => rest
 
 const EVERYBODY = ['0.0.0.0/0', '::/0']
 
